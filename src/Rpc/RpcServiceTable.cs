@@ -1,0 +1,61 @@
+using AotRuntime.Http;
+using Google.Protobuf;
+
+namespace AotRuntime.Rpc;
+
+/// <summary>A method of a service: its full names and how its messages are read.</summary>
+/// <param name="Service">Full service name, <c>containerd.services.content.v1.Content</c>.</param>
+/// <param name="Name">Method name, <c>Info</c>.</param>
+/// <param name="RequestParser">Reads a request.</param>
+/// <param name="ResponseParser">Reads a response.</param>
+public sealed record RpcMethod<TRequest, TResponse>(
+    string Service, string Name, MessageParser<TRequest> RequestParser, MessageParser<TResponse> ResponseParser)
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    /// <summary>The gRPC path, <c>/service/method</c>.</summary>
+    public string Path { get; } = $"/{Service}/{Name}";
+}
+
+/// <summary>What a handler knows of its call.</summary>
+public sealed class RpcContext
+{
+    /// <summary>Request metadata (gRPC header fields, ttrpc metadata).</summary>
+    public required HttpHeaders Metadata { get; init; }
+
+    /// <summary>Cancelled when the client cancels, goes away, or the deadline passes.</summary>
+    public CancellationToken Cancelled { get; init; }
+
+    /// <summary>When the client stops waiting; null where it told no deadline.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+}
+
+/// <summary>Messages coming from the peer; null at the end.</summary>
+public interface IRpcReader<T>
+{
+    /// <summary>The next message, or null at the end of the stream.</summary>
+    ValueTask<T?> ReadAsync(CancellationToken cancellationToken = default);
+}
+
+/// <summary>Messages going to the peer, with its back-pressure.</summary>
+public interface IRpcWriter<in T>
+{
+    /// <summary>Sends one message.</summary>
+    ValueTask WriteAsync(T message, CancellationToken cancellationToken = default);
+}
+
+/// <summary>The handlers of a server, by method; one table serves gRPC and ttrpc. Fill it before serving.</summary>
+public sealed class RpcServiceTable
+{
+    /// <summary>One request, one response.</summary>
+    public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+
+    /// <summary>One request, many responses.</summary>
+    public void ServerStream<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+
+    /// <summary>Many requests, many responses (also serves client streaming: write once at the end).</summary>
+    public void Duplex<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<IRpcReader<TRequest>, IRpcWriter<TResponse>, RpcContext, ValueTask> handler)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+}
