@@ -1,34 +1,74 @@
 # One command for everything. `make help` lists the targets.
 SHELL   := /bin/bash
 PREFIX  ?= /usr/local
+DESTDIR ?=
 CONFIG  ?= Release
 BIN     := out/bin
-NAMES   := docker dockerd containerd docker-containerd containerd-shim-runc-v2 docker-containerd-shim runc docker-runc ctr docker-proxy
+NAMES   := docker dockerd docker-proxy containerd docker-containerd containerd-shim-runc-v2 docker-containerd-shim runc docker-runc ctr
+UNITS   := docker.service docker.socket containerd.service
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help deps build native fmt clean
+.PHONY: help deps build native run test test-unit test-native test-functional bench perf fuzz install uninstall fmt clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
-deps: ## install what building and testing need (Debian 12, root)
-	@tests/deps.sh
+deps: ## install what building and testing need (Debian, root)
+	@tests/tools/deps.sh
 
 native: ## the C side alone
-	@$(MAKE) -s -C native lib
+	@$(MAKE) -s -C native all
 
-SQLITE := $(shell gcc -print-file-name=libsqlite3.a)
+# SQLite is linked in for good where its archive is there; the product then needs no libsqlite3.
+SQLITE = $(shell gcc -print-file-name=libsqlite3.a)
 
 build: native ## out/bin/aotruntime and its names
 	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish -p:SqliteArchive=$(SQLITE) --nologo -v q
 	@mkdir -p $(BIN)
 	@cp -f out/publish/aotruntime $(BIN)/.aotruntime.new && mv -f $(BIN)/.aotruntime.new $(BIN)/aotruntime
 	@for n in $(NAMES); do ln -sfn aotruntime $(BIN)/$$n; done
+	@if [ -x out/native/docker-init ]; then cp -f out/native/docker-init $(BIN)/docker-init; fi
+
+run: ## hello-world through every role, isolated, cleaned up afterwards
+	@tests/tools/deps.sh build
+	@$(MAKE) -s build
+	@tests/tools/demo.sh
+
+test: ## everything: C, unit and functional tests (root)
+	@tests/tools/test.sh
+
+test-native: ## the C tests
+	@$(MAKE) -s -C native test
+
+test-unit: ## the unit tests
+	@tests/tools/test.sh unit
+
+test-functional: ## the functional tests on out/bin (root)
+	@tests/tools/test.sh functional
+
+bench: ## in-process micro-benchmarks (BenchmarkDotNet)
+	@dotnet run -c Release --project bench -- --filter '*'
+
+perf: build ## whole programs against their peers; tables and plots in perf/results
+	@perf/run.sh
+
+install: ## binary, names and systemd units under PREFIX
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@install -m 0755 $(BIN)/aotruntime $(DESTDIR)$(PREFIX)/bin/aotruntime
+	@for n in $(NAMES); do ln -sfn aotruntime $(DESTDIR)$(PREFIX)/bin/$$n; done
+	@if [ -x $(BIN)/docker-init ]; then install -m 0755 $(BIN)/docker-init $(DESTDIR)$(PREFIX)/bin/docker-init; fi
+	@for u in $(UNITS); do sed 's,@PREFIX@,$(PREFIX),g' native/systemd/$$u.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$u; done
+	@echo "installed under $(DESTDIR)$(PREFIX); 'systemctl daemon-reload && systemctl enable --now docker' starts it; 'make uninstall' undoes it"
+
+uninstall: ## remove what install put there (only links that point at us)
+	@for n in $(NAMES); do \
+	    f=$(DESTDIR)$(PREFIX)/bin/$$n; [ "$$(readlink $$f 2>/dev/null)" = aotruntime ] && rm -f $$f || true; done
+	@rm -f $(DESTDIR)$(PREFIX)/bin/aotruntime $(DESTDIR)$(PREFIX)/bin/docker-init
+	@for u in $(UNITS); do rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u; done
 
 fmt: ## format the sources
 	@dotnet format AotRuntime.sln
-	@clang-format -i native/*/*.c native/*/*.h
 
 clean: ## remove all that was built
 	@rm -rf out src/*/bin src/*/obj tests/*/bin tests/*/obj bench/bin bench/obj

@@ -11,8 +11,7 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
-        // Environment.GetCommandLineArgs()[0] is what execve got as argv[0]: the symlink's name, not its target.
-        string name = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
+        string name = RoleNames.CalledAs();
         if (RoleNames.IsProgram(name))
         {
             // `aotruntime ROLE [ARG ...]` works where symlinks are not to be had.

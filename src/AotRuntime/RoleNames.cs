@@ -18,5 +18,18 @@ internal static class RoleNames
         """;
 
     /// <summary>Whether <paramref name="name"/> is the program itself, and so no role.</summary>
-    public static bool IsProgram(string name) => name is "aotruntime" or "aotruntime.dll";
+    public static bool IsProgram(string name) => name == "aotruntime";
+
+    /// <summary>The file name that execve got as argv[0]: the symlink's name, not its target's.</summary>
+    public static string CalledAs()
+    {
+        string name = Environment.GetCommandLineArgs()[0];
+        if (name.EndsWith(".dll", StringComparison.Ordinal))
+        {
+            // Under CoreCLR (the debugging build) the host puts the assembly there; the kernel still knows the truth (man 5 proc_pid_cmdline).
+            string commandLine = File.ReadAllText("/proc/self/cmdline");
+            name = commandLine[..commandLine.IndexOf('\0', StringComparison.Ordinal)];
+        }
+        return Path.GetFileName(name);
+    }
 }

@@ -1,0 +1,27 @@
+#!/bin/bash
+# deps.sh [build]: install the Debian packages that building (and, without "build", testing) needs and that are missing.
+set -eu
+build="gcc make libc6-dev zlib1g-dev libsqlite3-dev libseccomp-dev tar gzip iproute2 util-linux procps"
+tests="busybox-static curl psmisc skopeo containerd runc crun containernetworking-plugins nftables ca-certificates libcap2-bin attr"
+[ "${1:-}" = build ] && tests=""
+missing=""
+for p in $build $tests; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+done
+# The reference client: whichever docker is on PATH, else Debian's.
+if [ -n "$tests" ] && ! command -v docker >/dev/null; then missing="$missing docker.io"; fi
+if [ -z "$missing" ]; then exit 0; fi
+if [ "$(id -u)" != 0 ]; then
+    echo "these packages are missing and only root can install them:$missing" >&2
+    exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# No service of theirs may start: the tests start what they need, where they need it.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy
+    trap 'rm -f $policy' EXIT
+fi
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
