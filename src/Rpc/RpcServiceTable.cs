@@ -47,15 +47,34 @@ public interface IRpcWriter<in T>
 /// <summary>The handlers of a server, by method; one table serves gRPC and ttrpc. Fill it before serving.</summary>
 public sealed class RpcServiceTable
 {
+    private readonly Dictionary<string, RpcHandler> _byPath = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _services = new(StringComparer.Ordinal);
+
     /// <summary>One request, one response.</summary>
     public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler)
-        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
+        Add(method, new UnaryHandler<TRequest, TResponse>(method, handler));
 
     /// <summary>One request, many responses.</summary>
     public void ServerStream<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler)
-        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
+        Add(method, new ServerStreamHandler<TRequest, TResponse>(method, handler));
 
     /// <summary>Many requests, many responses (also serves client streaming: write once at the end).</summary>
     public void Duplex<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<IRpcReader<TRequest>, IRpcWriter<TResponse>, RpcContext, ValueTask> handler)
-        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => throw new NotImplementedException();
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
+        Add(method, new DuplexHandler<TRequest, TResponse>(method, handler));
+
+    /// <summary>The handler of <c>/service/method</c>, or null.</summary>
+    internal RpcHandler? Find(string path) => _byPath.GetValueOrDefault(path);
+
+    /// <summary>Whether any method of <paramref name="service"/> is there.</summary>
+    internal bool HasService(string service) => _services.Contains(service);
+
+    private void Add<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, RpcHandler handler)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>
+    {
+        _byPath.Add(method.Path, handler);
+        _services.Add(method.Service);
+    }
 }

@@ -1,0 +1,83 @@
+using Google.Protobuf;
+
+namespace AotRuntime.Rpc;
+
+/// <summary>The server's side of one call, as a transport carries it.</summary>
+internal abstract class RpcServerCall
+{
+    /// <summary>The next request message, or null at the end of the client's stream.</summary>
+    public abstract ValueTask<IMessage?> ReadAsync(MessageParser parser, CancellationToken cancellationToken);
+
+    /// <summary>Sends one response message.</summary>
+    public abstract ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken);
+}
+
+/// <summary>A method's handler with its message types behind it, so that transports need not be generic.</summary>
+internal abstract class RpcHandler
+{
+    /// <summary>Whether one response, and only one, answers the call.</summary>
+    public virtual bool IsUnary => false;
+
+    /// <summary>Whether the client sends more than one message.</summary>
+    public virtual bool StreamsRequests => false;
+
+    /// <summary>Runs the call; an <see cref="RpcException"/> is its status.</summary>
+    public abstract ValueTask InvokeAsync(RpcServerCall call, RpcContext context);
+
+    protected static async ValueTask<TRequest> ReadOneAsync<TRequest>(RpcServerCall call, MessageParser<TRequest> parser, RpcContext context)
+        where TRequest : class, IMessage<TRequest> =>
+        (TRequest?)await call.ReadAsync(parser, context.Cancelled).ConfigureAwait(false)
+        ?? throw new RpcException(RpcStatus.Internal, "cardinality violation: received no request message from non-client-streaming RPC");
+}
+
+internal sealed class UnaryHandler<TRequest, TResponse>(
+    RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler) : RpcHandler
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    public override bool IsUnary => true;
+
+    public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
+    {
+        TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
+        TResponse response = await handler(request, context).ConfigureAwait(false);
+        await call.WriteAsync(response, context.Cancelled).ConfigureAwait(false);
+    }
+}
+
+internal sealed class ServerStreamHandler<TRequest, TResponse>(
+    RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler) : RpcHandler
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
+    {
+        TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
+        await handler(request, new RpcCallWriter<TResponse>(call, context), context).ConfigureAwait(false);
+    }
+}
+
+internal sealed class DuplexHandler<TRequest, TResponse>(
+    RpcMethod<TRequest, TResponse> method, Func<IRpcReader<TRequest>, IRpcWriter<TResponse>, RpcContext, ValueTask> handler) : RpcHandler
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    public override bool StreamsRequests => true;
+
+    public override ValueTask InvokeAsync(RpcServerCall call, RpcContext context) =>
+        handler(new RpcCallReader<TRequest>(call, method.RequestParser, context), new RpcCallWriter<TResponse>(call, context), context);
+}
+
+internal sealed class RpcCallReader<T>(RpcServerCall call, MessageParser<T> parser, RpcContext context) : IRpcReader<T>
+    where T : class, IMessage<T>
+{
+    public async ValueTask<T?> ReadAsync(CancellationToken cancellationToken = default) =>
+        (T?)await call.ReadAsync(parser, cancellationToken.CanBeCanceled ? cancellationToken : context.Cancelled).ConfigureAwait(false);
+}
+
+internal sealed class RpcCallWriter<T>(RpcServerCall call, RpcContext context) : IRpcWriter<T>
+    where T : class, IMessage<T>
+{
+    public ValueTask WriteAsync(T message, CancellationToken cancellationToken = default) =>
+        call.WriteAsync(message, cancellationToken.CanBeCanceled ? cancellationToken : context.Cancelled);
+}
