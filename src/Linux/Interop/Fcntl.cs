@@ -1,0 +1,21 @@
+using System.Runtime.InteropServices;
+
+namespace AotRuntime.Linux;
+
+public static partial class Sys
+{
+    private const int F_GETFL = 3;
+    private const int F_SETFL = 4;
+    private const int O_NONBLOCK = 0x800;
+
+    // Variadic in C; on x86-64 an int argument is passed the same way.
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int fcntl(SafeHandle file, int command, int argument);
+
+    /// <summary>Makes the open file description (shared by all its duplicates) non-blocking.</summary>
+    public static void SetNonBlocking(SafeHandle file)
+    {
+        int flags = LinuxException.Check(fcntl(file, F_GETFL, 0), "fcntl", "F_GETFL");
+        LinuxException.Check(fcntl(file, F_SETFL, flags | O_NONBLOCK), "fcntl", "F_SETFL");
+    }
+}
