@@ -1,0 +1,41 @@
+namespace AotRuntime.Perf;
+
+/// <summary>`run` of a static true with the runtime's default spec.</summary>
+internal static class RunComparison
+{
+    public static void Run(Report report)
+    {
+        string dir = Directory.CreateTempSubdirectory("aot-perf-").FullName;
+        try
+        {
+            string bundle = Path.Combine(dir, "bundle"), bin = Path.Combine(bundle, "rootfs/bin");
+            Directory.CreateDirectory(bin);
+            foreach (string d in (string[])["proc", "sys", "dev", "etc"])
+                Directory.CreateDirectory(Path.Combine(bundle, "rootfs", d));
+            File.Copy(Path.Combine(Lab.Root, "out/perf/empty"), Path.Combine(bin, "true"));
+            string reference = Lab.Peer("runc") ?? Lab.Ours("runc");
+            Lab.Capture(reference, "spec", "--bundle", bundle);
+            string config = Path.Combine(bundle, "config.json");
+            File.WriteAllText(config, File.ReadAllText(config).Replace("\"terminal\": true", "\"terminal\": false").Replace("\"sh\"", "\"/bin/true\""));
+
+            List<(string Label, string[] Command)> commands = [("runc run (ours)", Command(Lab.Ours("runc"), dir, bundle, "a"))];
+            foreach (string peer in (string[])["crun", "runc"])
+            {
+                if (Lab.Peer(peer) is { } path)
+                    commands.Add(($"{peer} run", Command(path, dir, bundle, peer)));
+            }
+            Sample[] samples = Lab.Time(bundle, [.. commands.Select(c => c.Command)]);
+            string versions = string.Join("; ", ((string[])["crun", "runc"]).Select(Lab.Peer).OfType<string>().Select(p => Lab.Capture(p, "--version").Split('\n')[0]));
+            report.Add("run", "run of a static true, default spec", "ms",
+                [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.0} ms, CPU {s.Cpu:0.0} ms, peak {s.MemoryKiB:0} KiB"))],
+                $"Medians of {Lab.Rounds} alternating runs. Peers: {versions}.");
+        }
+        finally
+        {
+            Directory.Delete(dir, true);
+        }
+    }
+
+    private static string[] Command(string runtime, string dir, string bundle, string id) =>
+        [runtime, "--root", Path.Combine(dir, "state-" + id), "run", "--bundle", bundle, "aot-perf-" + id];
+}
