@@ -21,6 +21,9 @@ internal abstract class RpcHandler
     /// <summary>Whether the client sends more than one message.</summary>
     public virtual bool StreamsRequests => false;
 
+    /// <summary>Reads this method's requests.</summary>
+    public abstract MessageParser RequestParser { get; }
+
     /// <summary>Runs the call; an <see cref="RpcException"/> is its status.</summary>
     public abstract ValueTask InvokeAsync(RpcServerCall call, RpcContext context);
 
@@ -37,6 +40,8 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
 {
     public override bool IsUnary => true;
 
+    public override MessageParser RequestParser => method.RequestParser;
+
     public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
     {
         TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
@@ -50,6 +55,8 @@ internal sealed class ServerStreamHandler<TRequest, TResponse>(
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
+    public override MessageParser RequestParser => method.RequestParser;
+
     public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
     {
         TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
@@ -63,6 +70,8 @@ internal sealed class DuplexHandler<TRequest, TResponse>(
     where TResponse : class, IMessage<TResponse>
 {
     public override bool StreamsRequests => true;
+
+    public override MessageParser RequestParser => method.RequestParser;
 
     public override ValueTask InvokeAsync(RpcServerCall call, RpcContext context) =>
         handler(new RpcCallReader<TRequest>(call, method.RequestParser, context), new RpcCallWriter<TResponse>(call, context), context);
