@@ -1,57 +1,214 @@
+using System.Buffers;
 using System.Collections;
+using System.Text;
 
 namespace AotRuntime.Http;
 
 /// <summary>Fields in the order of arrival; names compare without case (RFC 9110 §5.1).</summary>
+/// <remarks>
+/// Fields from the wire are kept as bytes, in one buffer that is used again for the connection's next message; strings are made of those
+/// that somebody asks for.
+/// </remarks>
 public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
 {
-    private readonly List<KeyValuePair<string, string>> _fields = [];
+    /// <summary>What no value may hold: it would end the line and begin another (RFC 9110 §5.5).</summary>
+    private static readonly SearchValues<char> s_lineBreakers = SearchValues.Create("\r\n\0");
+
+    private Field[] _fields = [];
+    private int _count;
+    private byte[] _wire = [];
+    private int _wireUsed;
+
+    private struct Field
+    {
+        /// <summary>Null while only the wire's bytes are there.</summary>
+        public string? Name;
+        public string? Value;
+        public int Start;
+        public int NameLength;
+        public int ValueLength;
+    }
 
     /// <summary>How many field lines there are.</summary>
-    public int Count => _fields.Count;
+    public int Count => _count;
 
     /// <summary>The first value of <paramref name="name"/>, or null. Setting replaces all; null removes.</summary>
     public string? this[string name]
     {
         get
         {
-            foreach (KeyValuePair<string, string> field in _fields)
-            {
-                if (string.Equals(field.Key, name, StringComparison.OrdinalIgnoreCase))
-                    return field.Value;
-            }
-            return null;
+            int i = IndexOf(name, 0);
+            return i < 0 ? null : ValueAt(i);
         }
         set
         {
-            Remove(name);
+            int i = IndexOf(name, 0);
+            if (i >= 0 && value is not null && IndexOf(name, i + 1) < 0)
+            {
+                _fields[i] = new Field { Name = name, Value = Checked(value) };
+                return;
+            }
+            if (i >= 0)
+                Remove(name);
             if (value is not null)
                 Add(name, value);
         }
     }
 
     /// <summary>Appends a field line.</summary>
-    public void Add(string name, string value) => _fields.Add(new(name, value));
+    /// <exception cref="ArgumentException">The value holds a line break or NUL, or the name is empty.</exception>
+    public void Add(string name, string value)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        Next() = new Field { Name = name, Value = Checked(value) };
+    }
+
+    /// <summary>Whether there is such a field.</summary>
+    public bool Contains(string name) => IndexOf(name, 0) >= 0;
 
     /// <summary>Removes every line of <paramref name="name"/>.</summary>
-    public bool Remove(string name) =>
-        _fields.RemoveAll(f => string.Equals(f.Key, name, StringComparison.OrdinalIgnoreCase)) > 0;
+    public bool Remove(string name)
+    {
+        int kept = 0;
+        for (int i = 0; i < _count; i++)
+        {
+            if (!Matches(in _fields[i], name))
+                _fields[kept++] = _fields[i];
+        }
+        bool removed = kept < _count;
+        Array.Clear(_fields, kept, _count - kept);
+        _count = kept;
+        return removed;
+    }
 
     /// <summary>All values of <paramref name="name"/>, one per line.</summary>
     public IEnumerable<string> GetValues(string name)
     {
-        foreach (KeyValuePair<string, string> field in _fields)
-        {
-            if (string.Equals(field.Key, name, StringComparison.OrdinalIgnoreCase))
-                yield return field.Value;
-        }
+        for (int i = IndexOf(name, 0); i >= 0; i = IndexOf(name, i + 1))
+            yield return ValueAt(i);
     }
 
     /// <summary>Removes all lines.</summary>
-    public void Clear() => _fields.Clear();
+    public void Clear()
+    {
+        Array.Clear(_fields, 0, _count);
+        _count = 0;
+        _wireUsed = 0;
+    }
 
     /// <inheritdoc/>
-    public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => _fields.GetEnumerator();
+    public IEnumerator<KeyValuePair<string, string>> GetEnumerator()
+    {
+        for (int i = 0; i < _count; i++)
+            yield return new(NameAt(i), ValueAt(i));
+    }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Appends a field as it came from the wire; the caller has checked its characters.</summary>
+    internal void AddWire(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        int size = name.Length + value.Length;
+        if (_wire.Length - _wireUsed < size)
+            Array.Resize(ref _wire, Math.Max(_wireUsed + size, Math.Max(256, _wire.Length * 2)));
+        name.CopyTo(_wire.AsSpan(_wireUsed));
+        value.CopyTo(_wire.AsSpan(_wireUsed + name.Length));
+        Next() = new Field { Start = _wireUsed, NameLength = name.Length, ValueLength = value.Length };
+        _wireUsed += size;
+    }
+
+    /// <summary>The name of line <paramref name="index"/>.</summary>
+    internal string NameAt(int index)
+    {
+        ref Field field = ref _fields[index];
+        return field.Name ??= HttpFieldNames.Get(_wire.AsSpan(field.Start, field.NameLength));
+    }
+
+    /// <summary>The value of line <paramref name="index"/>.</summary>
+    internal string ValueAt(int index)
+    {
+        ref Field field = ref _fields[index];
+        return field.Value ??= Encoding.Latin1.GetString(_wire, field.Start + field.NameLength, field.ValueLength);
+    }
+
+    /// <summary>Whether a comma-separated field of this name lists <paramref name="token"/>, without case.</summary>
+    internal bool ListContains(string name, string token)
+    {
+        for (int i = IndexOf(name, 0); i >= 0; i = IndexOf(name, i + 1))
+        {
+            ReadOnlySpan<char> value = ValueAt(i);
+            foreach (Range part in value.Split(','))
+            {
+                if (value[part].Trim().Equals(token, StringComparison.OrdinalIgnoreCase))
+                    return true;
+            }
+        }
+        return false;
+    }
+
+    private int IndexOf(string name, int from)
+    {
+        for (int i = from; i < _count; i++)
+        {
+            if (Matches(in _fields[i], name))
+                return i;
+        }
+        return -1;
+    }
+
+    private bool Matches(in Field field, string name) => field.Name is { } known
+        ? string.Equals(known, name, StringComparison.OrdinalIgnoreCase)
+        : field.NameLength == name.Length && Ascii.EqualsIgnoreCase(_wire.AsSpan(field.Start, field.NameLength), name);
+
+    private ref Field Next()
+    {
+        if (_count == _fields.Length)
+            Array.Resize(ref _fields, Math.Max(8, _count * 2));
+        return ref _fields[_count++];
+    }
+
+    private static string Checked(string value) => value.AsSpan().IndexOfAny(s_lineBreakers) < 0
+        ? value
+        : throw new ArgumentException("A field's value may not hold a line break or NUL.", nameof(value));
+}
+
+/// <summary>The names that nearly every message uses, so that they need not be made again each time.</summary>
+internal static class HttpFieldNames
+{
+    private static readonly string[] s_known =
+    [
+        "Host", "host", "Accept", "accept", "Connection", "connection", "Content-Length", "content-length", "Content-Type", "content-type",
+        "Transfer-Encoding", "transfer-encoding", "User-Agent", "user-agent", "Accept-Encoding", "accept-encoding", "Upgrade", "upgrade",
+        "Expect", "expect", "Authorization", "authorization", "X-Registry-Auth", "x-registry-auth", "X-Registry-Config", "Date", "date",
+        "Server", "server", "Api-Version", "Docker-Experimental", "Ostype", "Location", "location", "Range", "range", "Content-Range",
+        "Etag", "ETag", "etag", "Docker-Content-Digest", "docker-content-digest", "Docker-Distribution-Api-Version", "Www-Authenticate",
+        "WWW-Authenticate", "www-authenticate", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "grpc-status", "grpc-message",
+        "containerd-namespace", "Keep-Alive", "Cache-Control", "Trailer", "X-Docker-Container-Path-Stat",
+    ];
+
+    private static readonly string[][] s_byLength = ByLength();
+
+    public static string Get(ReadOnlySpan<byte> name)
+    {
+        if (name.Length < s_byLength.Length)
+        {
+            foreach (string known in s_byLength[name.Length])
+            {
+                if (Ascii.Equals(name, known))
+                    return known;
+            }
+        }
+        return Encoding.Latin1.GetString(name);
+    }
+
+    private static string[][] ByLength()
+    {
+        int longest = 0;
+        foreach (string name in s_known)
+            longest = Math.Max(longest, name.Length);
+        string[][] table = new string[longest + 1][];
+        for (int length = 0; length <= longest; length++)
+            table[length] = Array.FindAll(s_known, n => n.Length == length);
+        return table;
+    }
 }

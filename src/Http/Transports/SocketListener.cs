@@ -3,7 +3,7 @@ using System.Net.Sockets;
 namespace AotRuntime.Http;
 
 /// <summary>Accepts from a listening socket.</summary>
-internal sealed class SocketListener(Socket socket, string address, string? unlink) : TransportListener
+internal sealed class SocketListener(Socket socket, string address, string? path = null, ulong? inode = null) : TransportListener
 {
     /// <summary>As large as the kernel's default of net.core.somaxconn.</summary>
     public const int Backlog = 4096;
@@ -59,8 +59,9 @@ internal sealed class SocketListener(Socket socket, string address, string? unli
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             // The file first: a client that finds it is to find a listener too.
-            if (unlink is not null)
-                File.Delete(unlink);
+            // A file that is no longer the one we made belongs to a successor.
+            if (path is not null && UnixAddress.Find(path)?.Inode == inode)
+                File.Delete(path);
             socket.Dispose();
         }
         return ValueTask.CompletedTask;

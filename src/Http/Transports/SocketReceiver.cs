@@ -347,19 +347,15 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
 
     private void ReleaseAll()
     {
-        for (ReceiveSegment? segment = _head; segment is not null; segment = segment.NextSegment)
+        while (_head is { } segment)
         {
-            ReceiveSegment? next = segment.NextSegment;
-            segment.ReturnBuffer();
-            segment = next;
-            if (segment is null)
-                break;
-            segment.ReturnBuffer();
+            _head = segment.NextSegment;
+            segment.Return();
         }
-        _head = _tail = _spare = null;
+        _tail = _spare = null;
     }
 
-    private sealed class ReceiveOperation(SocketReceiver owner) : SocketAsyncEventArgs(unsafeSuppressExecutionContext: true)
+    private sealed class ReceiveOperation(SocketReceiver owner) : SocketAsyncEventArgs(true)
     {
         protected override void OnCompleted(SocketAsyncEventArgs e) => owner.OnStepCompleted();
     }
@@ -398,17 +394,12 @@ internal sealed class ReceiveSegment : ReadOnlySequenceSegment<byte>
     /// <summary>Gives the array back and forgets the neighbours, for use again.</summary>
     public void Return()
     {
-        ReturnBuffer();
-        Next = null;
-        RunningIndex = 0;
-    }
-
-    public void ReturnBuffer()
-    {
         if (_array.Length > 0)
             ArrayPool<byte>.Shared.Return(_array);
         _array = [];
         Memory = default;
+        Next = null;
+        RunningIndex = 0;
         End = 0;
     }
 }

@@ -36,7 +36,7 @@ public static class Transport
                     Sys.Chown(path, uint.MaxValue, group);
             }
             socket.Listen(SocketListener.Backlog);
-            return new SocketListener(socket, $"unix://{path}", isAbstract ? null : path);
+            return new SocketListener(socket, $"unix://{path}", isAbstract ? null : path, UnixAddress.Find(path)?.Inode);
         }
         catch
         {
@@ -71,7 +71,7 @@ public static class Transport
             socket.Bind(new IPEndPoint(address, port));
             socket.Listen(SocketListener.Backlog);
             int bound = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            return new SocketListener(socket, $"tcp://{HostPort(host, bound)}", null);
+            return new SocketListener(socket, $"tcp://{HostPort(host, bound)}");
         }
         catch (SocketException e)
         {
@@ -101,7 +101,7 @@ public static class Transport
         try
         {
             Socket socket = new(new SafeSocketHandle(fd, ownsHandle: true));
-            return new SocketListener(socket, SocketErrors.Describe(socket.LocalEndPoint) ?? $"fd://{fd}", null);
+            return new SocketListener(socket, SocketErrors.Describe(socket.LocalEndPoint) ?? $"fd://{fd}");
         }
         catch (SocketException e)
         {
@@ -182,17 +182,15 @@ public static class Transport
 
     private static void RemoveStaleSocket(string path, EndPoint address)
     {
-        FileInfo file = new(path);
-        if (!file.Exists && file.LinkTarget is null)
+        if (UnixAddress.Find(path) is not { } found)
             return;
-        // FileAttributes tells nothing of sockets; a connect does: refused means that no process listens there any more (or that it is
-        // some other kind of file, which is not ours to delete).
+        // Refused means that no process listens there any more, or that it is some other kind of file, which is not ours to delete.
         using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             probe.Connect(address);
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && UnixAddress.IsSocket(path))
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && UnixAddress.IsSocket(found))
         {
             File.Delete(path);
             return;

@@ -23,6 +23,9 @@ public abstract class TransportConnection : IDuplexPipe, IAsyncDisposable
     /// <summary>Cancelled when the connection is gone in both directions or was aborted.</summary>
     public abstract CancellationToken Closed { get; }
 
+    /// <summary>Whether a connection that should be idle has ended, or brings bytes that nobody asked for.</summary>
+    internal virtual bool IsStale => Closed.IsCancellationRequested;
+
     /// <summary>Drops the connection at once.</summary>
     public abstract void Abort();
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using AotRuntime.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Http;
 
@@ -22,22 +23,15 @@ internal static class UnixAddress
         }
     }
 
-    /// <summary>Whether the file is a socket: a plain file, directory or device can be told by other means, a socket cannot be opened.</summary>
-    public static bool IsSocket(string path)
+    /// <summary>What is at the path, without following a link at its end; null where nothing is.</summary>
+    public static FileStatus? Find(string path)
     {
-        try
-        {
-            using FileStream opened = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            return false;
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return false;
-        }
-        catch (IOException)
-        {
-            // ENXIO, open(2): "The file is a UNIX domain socket."
-            return File.Exists(path) && !Directory.Exists(path);
-        }
+        // AT_FDCWD: a relative path counts from the working directory, as bind(2) counts it.
+        using SafeFileHandle workingDirectory = new(-100, ownsHandle: false);
+        byte[] terminated = [.. System.Text.Encoding.UTF8.GetBytes(path), 0];
+        return Sys.TryStatAt(workingDirectory, terminated, out FileStatus status) == Errno.None ? status : null;
     }
+
+    /// <summary>S_ISSOCK of <c>man 7 inode</c>.</summary>
+    public static bool IsSocket(FileStatus status) => (status.Mode & 0xF000) == 0xC000;
 }

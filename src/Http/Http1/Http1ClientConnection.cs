@@ -1,0 +1,299 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Text;
+
+namespace AotRuntime.Http;
+
+/// <summary>The client's side of one connection: one request at a time.</summary>
+internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection transport, HttpClientOptions options) : IAsyncDisposable, IHttp1BodySource
+{
+    private readonly PipeReader _input = transport.Input;
+    private readonly Http1BodyReader _body = new(transport.Input, options.MaxHeaderBytes, options.MaxHeaderFields);
+    private readonly Http1BodyWriter _requestBody = new(transport.Output);
+    private Http1Parser _parser = new(Http1Parser.Kind.Response, options.MaxStatusLineBytes, options.MaxHeaderBytes, options.MaxHeaderFields);
+    private bool _answered;
+    private Task _sending = Task.CompletedTask;
+    private Exception? _bodyFailure;
+
+    public TransportConnection Transport => transport;
+
+    /// <summary>When the connection was last used, in milliseconds of <see cref="Environment.TickCount64"/>.</summary>
+    public long IdleSince { get; set; }
+
+    /// <summary>Whether a request that failed on this connection, which had served others, may be sent again on another one.</summary>
+    /// <remarks>RFC 9110 §9.2.2: not for methods that are not idempotent, unless it is known that the server never took the request.</remarks>
+    public bool MayRetry(HttpRequest request) =>
+        !_answered && _bodyFailure is null && _sending.IsCompleted && request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE";
+
+    /// <summary>Sends a request and reads the response's head. The body goes on being sent meanwhile, and afterwards.</summary>
+    public async ValueTask<Http1Response> SendAsync(HttpRequest request, string host, bool upgrade, CancellationToken cancellationToken)
+    {
+        _answered = false;
+        _bodyFailure = null;
+        WriteHead(request, host, upgrade);
+        _sending = SendBodyAsync(request, cancellationToken);
+
+        using CancellationTokenSource? timeout = options.ResponseTimeout == Timeout.InfiniteTimeSpan
+            ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout?.CancelAfter(options.ResponseTimeout);
+        try
+        {
+            for (int interim = 0; ; interim++)
+            {
+                Http1Response response = new(this, _body, request.Method);
+                await ReadHeadAsync(response, timeout?.Token ?? cancellationToken).ConfigureAwait(false);
+                if (response.StatusCode >= 200 || response.StatusCode == 101)
+                {
+                    response.Begin(upgrade);
+                    return response;
+                }
+                if (interim >= options.MaxInterimResponses)
+                    throw new HttpProtocolException("http: too many 1xx informational responses");
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && timeout is { IsCancellationRequested: true })
+        {
+            throw new IOException("net/http: timeout awaiting response headers");
+        }
+        catch (IOException) when (_bodyFailure is not null)
+        {
+            // The connection was dropped because the request's body could not be had: that is what the caller should hear.
+            throw new IOException(_bodyFailure.Message, _bodyFailure);
+        }
+    }
+
+    /// <summary>The response is read to its end and wanted no more.</summary>
+    public void Release(bool reusable)
+    {
+        if (reusable && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !transport.Closed.IsCancellationRequested)
+            pool.Return(this);
+        else
+            Abort();
+    }
+
+    public void Abort() => transport.Abort();
+
+    public ValueTask DisposeAsync() => transport.DisposeAsync();
+
+    void IHttp1BodySource.WriteHead() => throw new InvalidOperationException("The request's head is written first.");
+
+    void IHttp1BodySource.OnPeerGone()
+    {
+        // The response may be there all the same (a server that refuses a body answers and closes); reading tells.
+    }
+
+    private void WriteHead(HttpRequest request, string host, bool upgrade)
+    {
+        CheckTarget(request.Target);
+        PipeWriter output = transport.Output;
+        Http1HeadWriter.WriteRequestLine(output, request.Method, request.Target);
+        HttpHeaders headers = request.Headers;
+        if (!headers.Contains("Host"))
+            Http1HeadWriter.WriteField(output, "Host", host);
+        for (int i = 0; i < headers.Count; i++)
+        {
+            string name = headers.NameAt(i);
+            if (!IsFraming(name, upgrade))
+                Http1HeadWriter.WriteField(output, name, headers.ValueAt(i));
+        }
+        if (upgrade)
+        {
+            Http1HeadWriter.WriteField(output, "Connection", "Upgrade");
+            Http1HeadWriter.WriteField(output, "Upgrade", headers["Upgrade"] ?? "tcp");
+        }
+
+        _requestBody.Begin(this);
+        if (request.Body is null)
+        {
+            // RFC 9110 §8.6: a method that usually has a body says so when there is none.
+            if (request.Method is "POST" or "PUT" or "PATCH")
+                Http1HeadWriter.WriteContentLength(output, 0);
+            _requestBody.Start(BodyFraming.Length);
+        }
+        else if (request.ContentLength is { } length)
+        {
+            Http1HeadWriter.WriteContentLength(output, length);
+            _requestBody.Start(BodyFraming.Length, length);
+        }
+        else
+        {
+            output.Write("Transfer-Encoding: chunked\r\n"u8);
+            _requestBody.Start(BodyFraming.Chunked);
+        }
+        output.Write("\r\n"u8);
+    }
+
+    private async Task SendBodyAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (request.Body is { } body)
+            {
+                await body(_requestBody, cancellationToken).ConfigureAwait(false);
+                if (_requestBody.Failure is { } failure)
+                    throw failure;
+            }
+            _requestBody.WriteEnd(s_noTrailers);
+            if (!_requestBody.IsWhole)
+                throw new IOException($"http: ContentLength={request.ContentLength} with Body length {_requestBody.Written}");
+            await _requestBody.FlushOutputAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Half a request cannot be taken back. Whoever reads the response finds out.
+            _bodyFailure = e;
+            _requestBody.Abandon();
+            transport.Abort();
+        }
+    }
+
+    private static readonly HttpHeaders s_noTrailers = new();
+
+    private async ValueTask ReadHeadAsync(Http1Response response, CancellationToken cancellationToken)
+    {
+        _parser.Reset();
+        while (true)
+        {
+            ReadResult read = await _input.ReadAsync(cancellationToken).ConfigureAwait(false);
+            if (read.IsCanceled && transport.Closed.IsCancellationRequested)
+                throw new IOException("use of closed network connection");
+            ReadOnlySequence<byte> buffer = read.Buffer;
+            _answered |= !buffer.IsEmpty;
+            bool complete;
+            try
+            {
+                complete = _parser.Parse(ref buffer, response);
+            }
+            catch (HttpProtocolException)
+            {
+                _input.AdvanceTo(read.Buffer.Start);
+                throw;
+            }
+            _input.AdvanceTo(buffer.Start, complete ? buffer.Start : buffer.End);
+            if (complete)
+                return;
+            if (read.IsCompleted)
+                throw new IOException(_answered ? "unexpected EOF" : "EOF");
+        }
+    }
+
+    private static bool IsFraming(string name, bool upgrade) =>
+        name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase)
+        || (upgrade && (name.Equals("Connection", StringComparison.OrdinalIgnoreCase) || name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)));
+
+    private static void CheckTarget(string target)
+    {
+        foreach (char c in target)
+        {
+            if (c is <= ' ' or >= '\x7f')
+                throw new ArgumentException($"The request target is not percent-encoded: {target}");
+        }
+    }
+}
+
+/// <summary>A response of <see cref="Http1ClientConnection"/>.</summary>
+internal sealed class Http1Response(Http1ClientConnection connection, Http1BodyReader body, string method) : HttpResponse, IHttp1BodyOwner
+{
+    private readonly HttpHeaders _headers = new();
+    private readonly HttpHeaders _trailers = new();
+    private int _status;
+    private int _minorVersion;
+    private long? _length;
+    private bool _chunked;
+    private bool _coded;
+    private bool _inTrailers;
+    private bool _keepAlive;
+    private bool _raw;
+    private bool _disposed;
+
+    public override int StatusCode => _status;
+
+    public override HttpHeaders Headers => _headers;
+
+    public override HttpHeaders Trailers => _trailers;
+
+    public override long? ContentLength => _length;
+
+    public override PipeReader Body => body;
+
+    public void OnRequestLine(ReadOnlySpan<byte> method, ReadOnlySpan<byte> target, int minorVersion) =>
+        throw new HttpProtocolException("malformed HTTP response");
+
+    public void OnStatusLine(int status, int minorVersion)
+    {
+        _status = status;
+        _minorVersion = minorVersion;
+    }
+
+    public void OnField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (_inTrailers)
+        {
+            _trailers.AddWire(name, value);
+            return;
+        }
+        _headers.AddWire(name, value);
+        if (name.Length == 14 && Ascii.EqualsIgnoreCase(name, "content-length"u8))
+        {
+            long length = Http.ContentLength.Parse(value);
+            if (_length is { } other && other != length)
+                throw new HttpProtocolException("http: message cannot contain multiple Content-Length headers");
+            _length = length;
+        }
+        else if (name.Length == 17 && Ascii.EqualsIgnoreCase(name, "transfer-encoding"u8))
+        {
+            _chunked = !_coded && Ascii.EqualsIgnoreCase(value, "chunked"u8);
+            _coded = true;
+        }
+    }
+
+    /// <summary>The head is complete: decides about the body (RFC 9112 §6.3).</summary>
+    public void Begin(bool upgrade)
+    {
+        _keepAlive = _minorVersion > 0 ? !_headers.ListContains("Connection", "close") : _headers.ListContains("Connection", "keep-alive");
+        if (_coded && !_chunked)
+            throw new HttpProtocolException($"unsupported transfer encoding: {_headers["Transfer-Encoding"]}");
+        if (_coded)
+        {
+            // Transfer-Encoding overrides a length, and a connection on which both came is not to be trusted further.
+            _keepAlive &= _length is null;
+            _length = null;
+        }
+        _raw = upgrade && (_status == 101 || (_status == 200 && !_coded && _length is null));
+        BodyFraming framing =
+            method == "HEAD" || _status is 101 or 204 or 304 || _raw ? BodyFraming.None
+            : _chunked ? BodyFraming.Chunked
+            : _length is not null ? BodyFraming.Length
+            : BodyFraming.UntilClose;
+        if (framing == BodyFraming.UntilClose || _status == 101)
+            _keepAlive = false;
+        _inTrailers = framing == BodyFraming.Chunked;
+        body.Begin(this, framing, framing == BodyFraming.Length ? _length!.Value : 0);
+    }
+
+    /// <summary>The raw connection after an upgrade; null where there was none.</summary>
+    public TransportConnection? TakeRaw() => _raw ? connection.Transport : null;
+
+    public ValueTask BeforeReadAsync() => ValueTask.CompletedTask;
+
+    public void OnBodyEnd()
+    {
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        if (_disposed || _raw)
+            return ValueTask.CompletedTask;
+        _disposed = true;
+        // What has already arrived is cheaper to skip than a new connection is to open.
+        while (!body.Ended && body.TryRead(out ReadResult rest))
+        {
+            body.AdvanceTo(rest.Buffer.End);
+            if (rest.IsCompleted)
+                break;
+        }
+        connection.Release(_keepAlive && body.Ended);
+        return ValueTask.CompletedTask;
+    }
+}

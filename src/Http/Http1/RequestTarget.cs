@@ -1,0 +1,53 @@
+using System.Text;
+
+namespace AotRuntime.Http;
+
+/// <summary>Takes request targets apart (RFC 9112 §3.2).</summary>
+internal static class RequestTarget
+{
+    /// <summary>Path and query of the target.</summary>
+    /// <exception cref="HttpProtocolException">It is in none of the forms that an origin server takes.</exception>
+    public static (string Path, string Query) Split(string method, ReadOnlySpan<byte> target)
+    {
+        if (target is [(byte)'*'] && method == "OPTIONS")
+            return ("*", "");
+        if (target[0] != '/')
+        {
+            // absolute-form: "a server MUST accept the absolute-form in requests", which proxies send.
+            int scheme = target.IndexOf("://"u8);
+            if (scheme <= 0 || target[..scheme].ContainsAny("/?#"u8))
+                throw new HttpProtocolException("invalid URI for request");
+            target = target[(scheme + 3)..];
+            int path = target.IndexOfAny((byte)'/', (byte)'?');
+            if (path < 0)
+                return ("/", "");
+            if (target[path] == '?')
+                return ("/", Encoding.UTF8.GetString(target[(path + 1)..]));
+            target = target[path..];
+        }
+        int fragment = target.IndexOf((byte)'#');
+        if (fragment >= 0)
+            target = target[..fragment];
+        int query = target.IndexOf((byte)'?');
+        return query < 0
+            ? (Encoding.UTF8.GetString(target), "")
+            : (Encoding.UTF8.GetString(target[..query]), Encoding.UTF8.GetString(target[(query + 1)..]));
+    }
+}
+
+/// <summary>The content-length field (RFC 9110 §8.6).</summary>
+internal static class ContentLength
+{
+    /// <summary>The length; digits only, with no sign, list or blank.</summary>
+    /// <exception cref="HttpProtocolException">It is no such number.</exception>
+    public static long Parse(ReadOnlySpan<byte> value)
+    {
+        // 18 digits stay within a long.
+        if (value.Length is 0 or > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+            throw new HttpProtocolException("http: bad Content-Length");
+        long length = 0;
+        foreach (byte digit in value)
+            length = length * 10 + (digit - '0');
+        return length;
+    }
+}

@@ -1,0 +1,90 @@
+using System.IO.Pipelines;
+using System.Threading.Channels;
+
+namespace AotRuntime.Http;
+
+/// <summary>Connections inside the process, for tests and for roles that talk to themselves.</summary>
+public static class MemoryTransport
+{
+    /// <summary>Two ends of one connection; what one writes the other reads.</summary>
+    public static (TransportConnection Client, TransportConnection Server) CreatePair(PipeOptions? options = null)
+    {
+        Pipe toServer = new(options ?? PipeOptions.Default), toClient = new(options ?? PipeOptions.Default);
+        MemoryConnection client = new(toClient.Reader, toServer.Writer), server = new(toServer.Reader, toClient.Writer);
+        client.Other = server;
+        server.Other = client;
+        return (client, server);
+    }
+
+    private sealed class MemoryConnection(PipeReader input, PipeWriter output) : TransportConnection
+    {
+        private readonly CancellationTokenSource _closed = new();
+        private int _disposed;
+
+        public MemoryConnection? Other { get; set; }
+
+        public override PipeReader Input => input;
+
+        public override PipeWriter Output => output;
+
+        public override PeerCredentials? Peer => new(Environment.ProcessId, 0, 0);
+
+        public override CancellationToken Closed => _closed.Token;
+
+        public override void Abort() => Close(new IOException("connection reset by peer"));
+
+        public override ValueTask DisposeAsync()
+        {
+            Close(null);
+            return ValueTask.CompletedTask;
+        }
+
+        private void Close(Exception? failure)
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) != 0)
+                return;
+            output.Complete(failure);
+            // A pending read comes back as cancelled; then the peer learns that nobody reads any more.
+            input.CancelPendingRead();
+            input.Complete(failure);
+            _ = _closed.CancelAsync();
+            if (failure is not null || Other!._disposed != 0)
+                _ = Other!._closed.CancelAsync();
+        }
+    }
+}
+
+/// <summary>Hands out the server's ends of in-memory connections.</summary>
+public sealed class MemoryListener : TransportListener
+{
+    private readonly Channel<TransportConnection> _waiting = Channel.CreateUnbounded<TransportConnection>();
+
+    /// <inheritdoc/>
+    public override string Address => "memory://";
+
+    /// <summary>A new connection's client end.</summary>
+    /// <exception cref="IOException">The listener is disposed.</exception>
+    public TransportConnection Connect()
+    {
+        (TransportConnection client, TransportConnection server) = MemoryTransport.CreatePair();
+        return _waiting.Writer.TryWrite(server) ? client : throw new IOException("dial memory: connect: connection refused");
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<TransportConnection?> AcceptAsync(CancellationToken cancellationToken = default)
+    {
+        while (await _waiting.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (_waiting.Reader.TryRead(out TransportConnection? connection))
+                return connection;
+        }
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        return ValueTask.CompletedTask;
+    }
+}
