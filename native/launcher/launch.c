@@ -211,3 +211,24 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
     *pidfd = fd;
     return 0;
 }
+
+/* The next message of the child: its length, 0 once it has closed its end, or a negative errno. */
+AOT_EXPORT int aot_report_receive(int socket, void *report, size_t size)
+{
+    ssize_t n;
+    while ((n = recv(socket, report, size, 0)) < 0 && errno == EINTR)
+        ;
+    /* A child that was killed with our answer unread resets the connection: the same as closing it. */
+    return n >= 0 ? (int)n : errno == ECONNRESET ? 0 : -errno;
+}
+
+/* Lets a child go on that waits in sync_parent. */
+AOT_EXPORT int aot_report_answer(int socket)
+{
+    char go = 1;
+    ssize_t n;
+    while ((n = send(socket, &go, 1, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    /* One that died meanwhile is found by the next receive. */
+    return n >= 0 || errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
+}

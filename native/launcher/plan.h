@@ -80,7 +80,8 @@ enum sync_kind {
     SYNC_DONE,       /* about to wait on the fifo; nothing more will be reported */
 };
 
-enum root_mode { ROOT_PIVOT = 1, ROOT_MOVE, ROOT_CHROOT };
+/* ROOT_HERE: the root is right already (after setns); only go to its top. */
+enum root_mode { ROOT_PIVOT = 1, ROOT_MOVE, ROOT_CHROOT, ROOT_HERE };
 
 struct plan_header {
     uint32_t magic;

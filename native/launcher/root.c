@@ -130,7 +130,7 @@ void stage_root_enter(struct plan_reader *r)
     uint32_t mode = plan_u32(r);
     if (mode == ROOT_PIVOT) {
         pivot();
-    } else {
+    } else if (mode != ROOT_HERE) {
         if (fchdir(self.root) < 0)
             fail(errno, "error jailing process inside rootfs: chdir %s", self.rootfs);
         if (mode == ROOT_MOVE) {
@@ -143,7 +143,8 @@ void stage_root_enter(struct plan_reader *r)
     }
     if (chdir("/") < 0)
         fail(errno, "error jailing process inside rootfs: chdir /");
-    close(self.root);
+    if (self.root >= 0)
+        close(self.root);
     self.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (self.root < 0)
         fail(errno, "error jailing process inside rootfs: open /");
