@@ -29,6 +29,9 @@ public sealed class HttpServerOptions
 
     /// <summary>Told of handlers' exceptions and of connections that could not be served; for the log.</summary>
     public Action<Exception>? OnError { get; init; }
+
+    /// <summary>Limits of HTTP/2 connections.</summary>
+    public Http2Options Http2 { get; init; } = Http2Options.Default;
 }
 
 /// <summary>Serves HTTP/1.1, and HTTP/2 with prior knowledge (RFC 9113 §3.3: told by the connection preface), on one listener.</summary>

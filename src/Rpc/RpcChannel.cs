@@ -44,6 +44,25 @@ public abstract class RpcChannel : IAsyncDisposable
         RpcMethod<TRequest, TResponse> method, RpcCallOptions options = default, CancellationToken cancellationToken = default)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>;
 
+    /// <summary>A call with one request and many responses: sends the request and nothing after it.</summary>
+    public virtual async ValueTask<RpcCall<TRequest, TResponse>> ServerStreamAsync<TRequest, TResponse>(
+        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions options = default, CancellationToken cancellationToken = default)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>
+    {
+        RpcCall<TRequest, TResponse> call = await OpenAsync(method, options, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await call.WriteAsync(request, cancellationToken).ConfigureAwait(false);
+            await call.CompleteAsync().ConfigureAwait(false);
+            return call;
+        }
+        catch
+        {
+            await call.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     /// <summary>Closes the connection.</summary>
     public abstract ValueTask DisposeAsync();
 }

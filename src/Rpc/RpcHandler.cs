@@ -10,6 +10,9 @@ internal abstract class RpcServerCall
 
     /// <summary>Sends one response message.</summary>
     public abstract ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken);
+
+    /// <summary>Sends the only response message; the call's status follows at once.</summary>
+    public virtual ValueTask WriteLastAsync(IMessage message, CancellationToken cancellationToken) => WriteAsync(message, cancellationToken);
 }
 
 /// <summary>A method's handler with its message types behind it, so that transports need not be generic.</summary>
@@ -46,7 +49,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
     {
         TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
         TResponse response = await handler(request, context).ConfigureAwait(false);
-        await call.WriteAsync(response, context.Cancelled).ConfigureAwait(false);
+        await call.WriteLastAsync(response, context.Cancelled).ConfigureAwait(false);
     }
 }
 

@@ -1,3 +1,5 @@
+using AotRuntime.Http.Http2;
+
 namespace AotRuntime.Http;
 
 /// <summary>The server's side of an HTTP/2 connection.</summary>
@@ -12,5 +14,5 @@ internal static class Http2Server
     /// <param name="options">Limits.</param>
     /// <param name="stopping">Asks for a graceful end: GOAWAY, then the running streams finish. The caller aborts the transport when its patience ends.</param>
     internal static Task RunAsync(TransportConnection connection, HttpRequestHandler handler, HttpServerOptions options, CancellationToken stopping) =>
-        throw new NotImplementedException();
+        new Http2ServerConnection(connection, handler, options).RunAsync(stopping);
 }

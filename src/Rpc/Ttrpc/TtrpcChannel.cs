@@ -31,12 +31,22 @@ internal sealed class TtrpcChannel(Func<CancellationToken, ValueTask<TransportCo
         }
     }
 
-    public override async ValueTask<RpcCall<TRequest, TResponse>> OpenAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default)
+    public override ValueTask<RpcCall<TRequest, TResponse>> OpenAsync<TRequest, TResponse>(
+        RpcMethod<TRequest, TResponse> method, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default) =>
+        BeginAsync(method, TtrpcFlags.RemoteOpen, null, callOptions, cancellationToken);
+
+    /// <summary>Servers take the one request of such a method from the first frame.</summary>
+    public override ValueTask<RpcCall<TRequest, TResponse>> ServerStreamAsync<TRequest, TResponse>(
+        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default) =>
+        BeginAsync(method, TtrpcFlags.RemoteClosed, request, callOptions, cancellationToken);
+
+    private async ValueTask<RpcCall<TRequest, TResponse>> BeginAsync<TRequest, TResponse>(
+        RpcMethod<TRequest, TResponse> method, TtrpcFlags flags, TRequest? request, RpcCallOptions callOptions, CancellationToken cancellationToken)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>
     {
         TtrpcClientConnection connection = await _connection.GetAsync(cancellationToken).ConfigureAwait(false);
         var call = new TtrpcStreamCall(connection, method.ResponseParser, options);
-        await connection.BeginAsync(call, TtrpcFlags.RemoteOpen, method.Service, method.Name, null, callOptions).ConfigureAwait(false);
+        await connection.BeginAsync(call, flags, method.Service, method.Name, request, callOptions).ConfigureAwait(false);
         return new Call<TRequest, TResponse>(connection, call, new CallDeadline(callOptions.Timeout, cancellationToken));
     }
 

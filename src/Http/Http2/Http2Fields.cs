@@ -1,0 +1,140 @@
+using System.Globalization;
+using AotRuntime.Http.Http2.Hpack;
+
+namespace AotRuntime.Http.Http2;
+
+/// <summary>What RFC 9113 §8.2 says of fields, in both directions.</summary>
+internal static class Http2Fields
+{
+    /// <summary>Field names: token characters without capitals.</summary>
+    private static readonly System.Buffers.SearchValues<char> s_nameChars =
+        System.Buffers.SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>Whether a field that came may stand in a message.</summary>
+    public static bool IsValid(in HpackField field)
+    {
+        string name = field.Name;
+        if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(s_nameChars) || field.Value.AsSpan().ContainsAny('\0', '\r', '\n'))
+            return false;
+        return name switch
+        {
+            // §8.2.2: connection-specific fields are HTTP/1.1's business.
+            "connection" or "proxy-connection" or "keep-alive" or "transfer-encoding" or "upgrade" => false,
+            "te" => field.Value == "trailers",
+            _ => true,
+        };
+    }
+
+    /// <summary>Adds trailers; false where they are malformed.</summary>
+    public static bool TryAddTrailers(List<HpackField> fields, HttpHeaders trailers)
+    {
+        foreach (HpackField field in fields)
+        {
+            if (field.Name.StartsWith(':') || !IsValid(field))
+                return false;
+            trailers.Add(field.Name, field.Value);
+        }
+        return true;
+    }
+
+    /// <summary>Adds an application's fields to a block to be sent: names in lower case, connection-specific ones left out.</summary>
+    /// <exception cref="InvalidOperationException">A value would break the message.</exception>
+    public static void AddTo(List<HpackField> block, HttpHeaders headers)
+    {
+        foreach ((string name, string value) in headers)
+        {
+            string lower = name.AsSpan().ContainsAnyInRange('A', 'Z') ? name.ToLowerInvariant() : name;
+            if (value.AsSpan().ContainsAny('\0', '\r', '\n'))
+                throw new InvalidOperationException($"the field {lower} has a line break in its value");
+            if (lower is "connection" or "proxy-connection" or "keep-alive" or "transfer-encoding" or "upgrade" or "host")
+                continue;
+            block.Add(new(lower, value));
+        }
+    }
+
+    /// <summary>Parses a content-length; null where it is not one.</summary>
+    public static long? ParseLength(string value) =>
+        long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long length) ? length : null;
+}
+
+/// <summary>A request's pseudo-header fields (RFC 9113 §8.3.1) and fields.</summary>
+internal sealed class Http2RequestHead
+{
+    /// <summary>Stands for a head beyond the limit.</summary>
+    public static Http2RequestHead TooLarge { get; } = new();
+
+    public string Method { get; private set; } = "";
+
+    /// <summary>Path and query.</summary>
+    public string Target { get; private set; } = "";
+
+    public HttpHeaders Headers { get; } = new();
+
+    public long? ContentLength { get; private set; }
+
+    public static bool TryParse(List<HpackField> fields, out Http2RequestHead? head)
+    {
+        var result = new Http2RequestHead();
+        head = null;
+        string? method = null, path = null, scheme = null, authority = null, cookies = null;
+        bool regular = false;
+        foreach (HpackField field in fields)
+        {
+            if (field.Name.StartsWith(':'))
+            {
+                if (regular)
+                    return false; // §8.3: before all others
+                ref string? slot = ref method;
+                switch (field.Name)
+                {
+                    case ":method": break;
+                    case ":path": slot = ref path; break;
+                    case ":scheme": slot = ref scheme; break;
+                    case ":authority": slot = ref authority; break;
+                    default: return false;
+                }
+                if (slot is not null || field.Value.AsSpan().ContainsAny('\0', '\r', '\n'))
+                    return false;
+                slot = field.Value;
+                continue;
+            }
+            regular = true;
+            if (!Http2Fields.IsValid(field))
+                return false;
+            switch (field.Name)
+            {
+                case "content-length":
+                    long? length = Http2Fields.ParseLength(field.Value);
+                    if (length is null || (result.ContentLength is { } other && other != length))
+                        return false;
+                    result.ContentLength = length;
+                    break;
+                case "cookie": // §8.2.3: may come in pieces
+                    cookies = cookies is null ? field.Value : $"{cookies}; {field.Value}";
+                    continue;
+                default:
+                    break;
+            }
+            result.Headers.Add(field.Name, field.Value);
+        }
+        if (string.IsNullOrEmpty(method))
+            return false;
+        if (method == "CONNECT")
+        {
+            if (path is not null || scheme is not null || authority is null)
+                return false;
+        }
+        else if (scheme is null || string.IsNullOrEmpty(path) || (path[0] != '/' && path != "*"))
+        {
+            return false;
+        }
+        if (cookies is not null)
+            result.Headers.Add("cookie", cookies);
+        if (authority is not null)
+            result.Headers["host"] = authority;
+        result.Method = method;
+        result.Target = path ?? "";
+        head = result;
+        return true;
+    }
+}

@@ -1,0 +1,185 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using AotRuntime.Http.Http2.Hpack;
+
+namespace AotRuntime.Http.Http2;
+
+/// <summary>The server's side: a header block begins a request, whose handler runs on the thread pool.</summary>
+internal sealed class Http2ServerConnection(TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, TimeProvider? time = null)
+    : Http2Connection(transport, options.Http2, options.MaxHeaderBytes, time)
+{
+    private static readonly byte[] s_drainPing = "draining"u8.ToArray();
+
+    private readonly TaskCompletionSource _handlersDone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _handlers;     // G
+    private bool _ending;      // G; no more handlers begin
+    private bool _draining;    // G; a first GOAWAY was sent, the PING after it not yet answered
+    private bool _refusing;    // G; the final GOAWAY was sent
+
+    public HttpRequestHandler Handler { get; } = handler;
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        if (!await ReadPrefaceAsync().ConfigureAwait(false))
+            return;
+        Start([],
+        [
+            (Http2Setting.MaxConcurrentStreams, Options.MaxConcurrentStreams),
+            (Http2Setting.InitialWindowSize, Options.StreamWindow),
+            (Http2Setting.MaxFrameSize, Options.MaxFrameSize),
+            (Http2Setting.MaxHeaderListSize, options.MaxHeaderBytes),
+        ]);
+        using (stopping.UnsafeRegister(static state => ((Http2ServerConnection)state!).BeginDrain(), this))
+            await ReadAsync().ConfigureAwait(false);
+        lock (Gate)
+        {
+            _ending = true;
+            if (_handlers == 0)
+                _handlersDone.TrySetResult();
+        }
+        await _handlersDone.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>A handler threw; what comes of a client that went away is no error.</summary>
+    public void ReportError(Exception e)
+    {
+        if (e is not (OperationCanceledException or Http2StreamException))
+            options.OnError?.Invoke(e);
+    }
+
+    /// <summary>A handler has returned.</summary>
+    public void OnHandled(Http2Stream stream)
+    {
+        lock (Gate)
+        {
+            _handlers--;
+            if (_ending && _handlers == 0)
+                _handlersDone.TrySetResult();
+        }
+        EndIfDrained();
+    }
+
+    public override void OnLocalEnd(Http2Stream stream)
+    {
+        lock (Gate)
+        {
+            stream.LocalClosed = true;
+            if (!stream.RemoteClosed)
+            {
+                // RFC 9113 §8.1: the answer is complete and does not depend on what the client has yet to send.
+                stream.RemoteClosed = true;
+                Output.Reset(stream.Id, Http2ErrorCode.NoError);
+            }
+            RemoveLocked(stream);
+        }
+        stream.EndReceive(null);
+        EndIfDrained();
+    }
+
+    protected override bool IsIdle(int streamId) => (streamId & 1) == 0 || streamId > LastPeerStream;
+
+    protected override void OnPeerReset(Http2Stream stream) => Guard.OnReset();
+
+    protected override void OnSettingLocked(Http2Setting setting, uint value)
+    {
+        if (setting == Http2Setting.EnablePush && value > 1)
+            throw Protocol("SETTINGS_ENABLE_PUSH must be 0 or 1");
+    }
+
+    protected override void OnPong()
+    {
+        bool final;
+        lock (Gate)
+        {
+            final = _draining && !_refusing;
+            _refusing |= final;
+        }
+        if (!final)
+            return;
+        Output.GoAway(LastPeerStream, Http2ErrorCode.NoError, "");
+        EndIfDrained();
+    }
+
+    protected override void OnHeaders(int streamId, bool endStream, List<HpackField> fields, bool complete)
+    {
+        if (Find(streamId) is { } open)
+        {
+            OnTrailers(open, endStream, fields, complete);
+            return;
+        }
+        if ((streamId & 1) == 0)
+            throw Protocol("clients' streams have odd ids"); // §5.1.1
+        if (streamId <= LastPeerStream)
+            return; // trailers of a stream that we have reset; its peer could not know yet
+        LastPeerStream = streamId;
+
+        var stream = new Http2Stream(this) { Id = streamId };
+        Http2RequestHead? head = null;
+        if (complete && !Http2RequestHead.TryParse(fields, out head))
+        {
+            Output.Reset(streamId, Http2ErrorCode.ProtocolError);
+            return;
+        }
+        lock (Gate)
+        {
+            if (_refusing || _handlers >= Options.MaxConcurrentStreams)
+            {
+                Output.Reset(streamId, Http2ErrorCode.RefusedStream);
+                return;
+            }
+            _handlers++;
+            AddLocked(stream);
+        }
+        var exchange = new Http2ServerExchange(this, stream, head ?? Http2RequestHead.TooLarge);
+        stream.Owner = exchange;
+        if (head is not null)
+            stream.ExpectedLength = head.ContentLength;
+        if (endStream)
+            OnRemoteEnd(stream);
+        ThreadPool.UnsafeQueueUserWorkItem(exchange, preferLocal: false);
+    }
+
+    private void OnTrailers(Http2Stream stream, bool endStream, List<HpackField> fields, bool complete)
+    {
+        if (stream.RemoteClosed)
+            Reset(stream, Http2ErrorCode.StreamClosed, "HEADERS after END_STREAM");
+        else if (!endStream || !complete || !Http2Fields.TryAddTrailers(fields, stream.ReceivedTrailers))
+            Reset(stream, Http2ErrorCode.ProtocolError, "malformed trailers"); // §8.1
+        else
+            OnRemoteEnd(stream);
+    }
+
+    /// <summary>Two steps (§6.8): "any id may still come", so that requests under way are not lost, and the real last id one round trip later.</summary>
+    private void BeginDrain()
+    {
+        lock (Gate)
+            _draining = true;
+        Output.GoAway(int.MaxValue, Http2ErrorCode.NoError, "graceful_stop");
+        Output.Control(Http2FrameType.Ping, Http2Flags.None, 0, s_drainPing);
+    }
+
+    private void EndIfDrained()
+    {
+        lock (Gate)
+        {
+            if (!_refusing || _handlers > 0 || OpenStreamsLocked > 0)
+                return;
+        }
+        Transport.Input.CancelPendingRead();
+    }
+
+    private async Task<bool> ReadPrefaceAsync()
+    {
+        PipeReader input = Transport.Input;
+        ReadResult result = await input.ReadAtLeastAsync(Http2Frame.Preface.Length).ConfigureAwait(false);
+        ReadOnlySequence<byte> buffer = result.Buffer;
+        if (buffer.Length < Http2Frame.Preface.Length)
+        {
+            input.AdvanceTo(buffer.End);
+            return false;
+        }
+        byte[] preface = buffer.Slice(0, Http2Frame.Preface.Length).ToArray();
+        input.AdvanceTo(buffer.GetPosition(Http2Frame.Preface.Length));
+        return Http2Frame.Preface.SequenceEqual(preface);
+    }
+}

@@ -1,0 +1,199 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using AotRuntime.Http.Http2.Hpack;
+
+namespace AotRuntime.Http.Http2;
+
+/// <summary>One stream (RFC 9113 §5), of a server or a client.</summary>
+/// <remarks>
+/// Who may touch what: fields marked G under <see cref="Http2Connection.Gate"/>; R by the read loop; W by the writer loop; A by the
+/// application (a server's handler, a client's caller), which hands its part over by <see cref="Http2Output.Schedule"/>.
+/// </remarks>
+internal sealed class Http2Stream(Http2Connection connection)
+{
+    private readonly Lock _receiveGate = new();
+    private Pipe? _receive;       // _receiveGate
+    private bool _receiveEnded;   // _receiveGate; the peer's END_STREAM, a reset, or a reader that lost interest
+    private Exception? _receiveError; // _receiveGate
+    private PipeReader? _reader;  // A
+    private PipeWriter? _writer;  // A
+    private int _receiveWindow = connection.Options.StreamWindow; // Interlocked
+    private int _uncredited;      // Interlocked; what was read but not yet told by WINDOW_UPDATE
+    private CancellationTokenSource? _aborted; // G
+
+    public Http2Connection Connection { get; } = connection;
+
+    /// <summary>G: 0 until a client's stream is put on the wire.</summary>
+    public int Id { get; set; }
+
+    /// <summary>G: what the peer takes.</summary>
+    public long SendWindow { get; set; }
+
+    /// <summary>G: waits in the writer's queue.</summary>
+    public bool Queued { get; set; }
+
+    /// <summary>G: this side sends no more (END_STREAM sent, or reset).</summary>
+    public bool LocalClosed { get; set; }
+
+    /// <summary>G: the peer sends no more.</summary>
+    public bool RemoteClosed { get; set; }
+
+    /// <summary>G: why the stream ended before its time.</summary>
+    public Http2StreamException? Error { get; private set; }
+
+    /// <summary>A, then W: the fields to begin with, names in lower case; null until they are ready.</summary>
+    public List<HpackField>? Head { get; set; }
+
+    /// <summary>W.</summary>
+    public bool HeadSent { get; set; }
+
+    /// <summary>A, then W: fields to end with; null for none.</summary>
+    public List<HpackField>? SendTrailers { get; set; }
+
+    /// <summary>A, then W: nothing follows what is in the pipe, and <see cref="SendTrailers"/> is final.</summary>
+    public bool SendDone { get; set; }
+
+    /// <summary>A, then W: the body to send; null where there is none.</summary>
+    public Pipe? Send { get; private set; }
+
+    /// <summary>W: the send pipe's reader was completed.</summary>
+    public bool SendDropped { get; set; }
+
+    /// <summary>R: the content-length told.</summary>
+    public long? ExpectedLength { get; set; }
+
+    /// <summary>R.</summary>
+    public long ReceivedLength { get; set; }
+
+    /// <summary>What the role keeps for this stream: the server's exchange, the client's response.</summary>
+    public object? Owner { get; set; }
+
+    /// <summary>R: the owner's list for fields after the body.</summary>
+    public HttpHeaders ReceivedTrailers { get; } = new();
+
+    /// <summary>A: the body that comes.</summary>
+    public PipeReader Reader => _reader ??= new Http2BodyReader(this, ReceivePipe().Reader);
+
+    /// <summary>A: the body that goes.</summary>
+    public PipeWriter Writer
+    {
+        get
+        {
+            if (_writer is null)
+            {
+                int threshold = Connection.Options.SendBuffer;
+                Send = new Pipe(new PipeOptions(pauseWriterThreshold: threshold, resumeWriterThreshold: threshold / 2, useSynchronizationContext: false));
+                _writer = new Http2BodyWriter(this, Send.Writer);
+            }
+            return _writer;
+        }
+    }
+
+    /// <summary>Whether <see cref="Writer"/> was asked for.</summary>
+    public bool HasWriter => _writer is not null;
+
+    /// <summary>Cancelled when the stream is reset or its connection lost.</summary>
+    public CancellationToken Aborted
+    {
+        get
+        {
+            lock (Connection.Gate)
+            {
+                if (Error is not null)
+                    return new CancellationToken(canceled: true);
+                return (_aborted ??= new CancellationTokenSource()).Token;
+            }
+        }
+    }
+
+    /// <summary>R: body octets; <paramref name="padding"/> counts against the window, too (RFC 9113 §6.1).</summary>
+    /// <returns>False where the peer overran the window.</returns>
+    public bool Receive(in ReadOnlySequence<byte> data, int padding)
+    {
+        int length = (int)data.Length + padding;
+        if (Interlocked.Add(ref _receiveWindow, -length) < 0)
+            return false;
+        ReceivedLength += data.Length;
+        if (padding > 0)
+            Credit(padding);
+        if (data.IsEmpty)
+            return true;
+        lock (_receiveGate)
+        {
+            if (_receiveEnded)
+                return true;
+            PipeWriter writer = (_receive ??= NewReceivePipe()).Writer;
+            foreach (ReadOnlyMemory<byte> segment in data)
+                writer.Write(segment.Span);
+            // Never waits: the pipe has no threshold, since the window bounds what is in it.
+            _ = writer.FlushAsync(CancellationToken.None);
+        }
+        return true;
+    }
+
+    /// <summary>The peer's part has ended: well, or by <paramref name="error"/>.</summary>
+    public void EndReceive(Exception? error)
+    {
+        lock (_receiveGate)
+        {
+            if (_receiveEnded)
+                return;
+            _receiveEnded = true;
+            _receiveError = error;
+            _receive?.Writer.Complete(error);
+        }
+    }
+
+    /// <summary>A: the reader wants no more; what still comes is dropped.</summary>
+    public void DiscardReceive()
+    {
+        lock (_receiveGate)
+        {
+            if (!_receiveEnded)
+            {
+                _receiveEnded = true;
+                _receive?.Writer.Complete();
+            }
+            if (_receive is null)
+                return;
+        }
+        ((Http2BodyReader)Reader).CompleteInner();
+    }
+
+    /// <summary>Tells the peer that <paramref name="octets"/> more may come, when enough have added up.</summary>
+    public void Credit(long octets)
+    {
+        int sum = Interlocked.Add(ref _uncredited, (int)octets);
+        if (sum < Connection.Options.StreamWindow / 2 || Volatile.Read(ref _receiveEnded))
+            return;
+        sum = Interlocked.Exchange(ref _uncredited, 0);
+        if (sum == 0)
+            return;
+        Interlocked.Add(ref _receiveWindow, sum);
+        Connection.Output.WindowUpdate(Id, sum);
+    }
+
+    /// <summary>G: marks the stream ended by <paramref name="error"/>; the source to cancel, if any.</summary>
+    public CancellationTokenSource? Fail(Http2StreamException error)
+    {
+        Error ??= error;
+        LocalClosed = RemoteClosed = true;
+        return _aborted;
+    }
+
+    private Pipe ReceivePipe()
+    {
+        lock (_receiveGate)
+        {
+            if (_receive is null)
+            {
+                _receive = NewReceivePipe();
+                if (_receiveEnded)
+                    _receive.Writer.Complete(_receiveError);
+            }
+            return _receive;
+        }
+    }
+
+    private static Pipe NewReceivePipe() => new(new PipeOptions(pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false));
+}
