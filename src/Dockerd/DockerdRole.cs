@@ -10,5 +10,5 @@ public static class DockerdRole
     public static int RunProxy(string[] args) => throw new NotImplementedException();
 
     /// <summary>Runs the read-only registry.</summary>
-    public static int RunRegistry(string[] args) => throw new NotImplementedException();
+    public static int RunRegistry(string[] args) => RegistryRole.Run(args);
 }
