@@ -46,10 +46,13 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
     private bool _ended;
     private bool _completed;
     private bool _cancelRequested;
-    private bool _decodedLent;
+    private bool _lent;
 
     /// <summary>Whether the body has been consumed from the connection to its end (decoded data may still wait to be read).</summary>
     public bool Ended => _ended;
+
+    /// <summary>Whether a read's buffer is still in its reader's hands.</summary>
+    public bool Lent => _lent;
 
     /// <summary>Begins the next body.</summary>
     public void Begin(IHttp1BodyOwner owner, BodyFraming framing, long length)
@@ -60,12 +63,12 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         _seenAll = false;
         _completed = false;
         _cancelRequested = false;
+        _lent = false;
         _last = default;
         _ended = _framing == BodyFraming.None;
         if (_framing == BodyFraming.Chunked)
         {
             _decoder.Reset();
-            _decodedLent = false;
             if (_decoded is null)
             {
                 // No thresholds: the reader itself is what fills the pipe.
@@ -97,7 +100,11 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
             return true;
         }
         if (_framing == BodyFraming.Chunked)
-            return _decodedLent = _decoded!.Reader.TryRead(out result);
+        {
+            _lent = _decoded!.Reader.TryRead(out result);
+            _last = result.Buffer;
+            return _lent;
+        }
         if (_ended)
         {
             result = new ReadResult(default, isCanceled: false, isCompleted: true);
@@ -122,9 +129,9 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
             return;
         if (_framing == BodyFraming.Chunked)
         {
-            if (_decodedLent)
+            if (_lent)
                 _decoded!.Reader.AdvanceTo(consumed, examined);
-            _decodedLent = false;
+            _lent = false;
             return;
         }
         if (_ended || consumed.GetObject() is null)
@@ -132,6 +139,7 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         if (_framing == BodyFraming.Length)
             _remaining -= _last.Slice(0, consumed).Length;
         _last = default;
+        _lent = false;
         // Once all of it is here, a further read has to come back at once, whatever was examined: nothing more will arrive for it.
         input.AdvanceTo(consumed, _seenAll ? consumed : examined);
         if (_framing == BodyFraming.Length && _remaining == 0)
@@ -150,6 +158,11 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
     public async ValueTask<bool> DrainAsync(long limit, CancellationToken cancellationToken = default)
     {
         _completed = false;
+        // A handler that failed may have left a read open.
+        if (_lent)
+            AdvanceTo(_last.Start);
+        if (_framing == BodyFraming.Length && !_ended && _remaining > limit)
+            return false;
         while (!_ended)
         {
             ReadResult result = await ReadAsync(cancellationToken).ConfigureAwait(false);
@@ -185,7 +198,8 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
                 return Cut(read);
             if (Decode(read) && _decoded!.Reader.TryRead(out ReadResult decoded))
             {
-                _decodedLent = true;
+                _lent = true;
+                _last = decoded.Buffer;
                 return decoded;
             }
         }
@@ -202,7 +216,10 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
             if (completed)
                 buffer = buffer.Slice(0, _remaining);
             else if (read.IsCompleted)
+            {
+                input.AdvanceTo(buffer.Start, buffer.End);
                 throw new HttpProtocolException("unexpected EOF");
+            }
         }
         else if (completed && buffer.IsEmpty)
         {
@@ -210,6 +227,7 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         }
         _seenAll = completed;
         _last = buffer;
+        _lent = true;
         return new ReadResult(buffer, isCanceled: false, completed);
     }
 

@@ -36,9 +36,16 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
     private bool _discard;
     private long _declared;
     private bool _lent;
+    private bool _peerGone;
 
     /// <summary>Whether the head is out.</summary>
     public bool Started => _started;
+
+    /// <summary>Whether the peer takes no more.</summary>
+    public bool PeerGone => _peerGone;
+
+    /// <summary>Whether the response's end can be told from its being cut off.</summary>
+    public bool EndIsVisible => !_started || _framing != BodyFraming.UntilClose;
 
     /// <summary>Bytes gathered before the head.</summary>
     public int Buffered => _buffered;
@@ -187,12 +194,15 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
     /// <summary>Sends what the connection's buffer holds.</summary>
     public ValueTask<FlushResult> FlushOutputAsync(CancellationToken cancellationToken = default)
     {
+        // Once, a flush comes back completed, as a pipe's does; a writer that goes on regardless has to be stopped.
+        if (_peerGone)
+            throw new IOException("write: broken pipe");
         ValueTask<FlushResult> flush = output.FlushAsync(cancellationToken);
         if (!flush.IsCompletedSuccessfully)
             return WaitAsync(flush);
         FlushResult result = flush.Result;
         if (result.IsCompleted)
-            _source!.OnPeerGone();
+            LosePeer();
         return new(result);
     }
 
@@ -201,8 +211,14 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
     {
         FlushResult result = await flush.ConfigureAwait(false);
         if (result.IsCompleted)
-            _source!.OnPeerGone();
+            LosePeer();
         return result;
+    }
+
+    private void LosePeer()
+    {
+        _peerGone = true;
+        _source!.OnPeerGone();
     }
 
     private bool PassesThrough => _started && !_discard && (_framing == BodyFraming.Length || _framing == BodyFraming.UntilClose);

@@ -65,7 +65,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
     /// <summary>The response is read to its end and wanted no more.</summary>
     public void Release(bool reusable)
     {
-        if (reusable && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !transport.Closed.IsCancellationRequested)
+        if (reusable && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !_requestBody.PeerGone && !transport.Closed.IsCancellationRequested)
             pool.Return(this);
         else
             Abort();
@@ -79,7 +79,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
 
     void IHttp1BodySource.OnPeerGone()
     {
-        // The response may be there all the same (a server that refuses a body answers and closes); reading tells.
+        // The response may be there all the same: reading tells.
     }
 
     private void WriteHead(HttpRequest request, string host, bool upgrade)
@@ -129,6 +129,9 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
         {
             if (request.Body is { } body)
             {
+                // A body of unknown length may take its time, or wait for the response's beginning.
+                if (request.ContentLength is null)
+                    await _requestBody.FlushOutputAsync(cancellationToken).ConfigureAwait(false);
                 await body(_requestBody, cancellationToken).ConfigureAwait(false);
                 if (_requestBody.Failure is { } failure)
                     throw failure;
@@ -137,6 +140,11 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
             if (!_requestBody.IsWhole)
                 throw new IOException($"http: ContentLength={request.ContentLength} with Body length {_requestBody.Written}");
             await _requestBody.FlushOutputAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException) when (_requestBody.PeerGone)
+        {
+            // A server may answer before it has taken the whole body, and close; reading tells.
+            _requestBody.Abandon();
         }
         catch (Exception e)
         {
@@ -286,14 +294,26 @@ internal sealed class Http1Response(Http1ClientConnection connection, Http1BodyR
         if (_disposed || _raw)
             return ValueTask.CompletedTask;
         _disposed = true;
-        // What has already arrived is cheaper to skip than a new connection is to open.
-        while (!body.Ended && body.TryRead(out ReadResult rest))
-        {
-            body.AdvanceTo(rest.Buffer.End);
-            if (rest.IsCompleted)
-                break;
-        }
-        connection.Release(_keepAlive && body.Ended);
+        connection.Release(_keepAlive && SkipRest());
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Skips what has already arrived, which is cheaper than a new connection. False where that is not the whole body.</summary>
+    private bool SkipRest()
+    {
+        try
+        {
+            while (!body.Ended && !body.Lent && body.TryRead(out ReadResult rest))
+            {
+                body.AdvanceTo(rest.Buffer.End);
+                if (rest.IsCompleted)
+                    break;
+            }
+            return body.Ended;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 }

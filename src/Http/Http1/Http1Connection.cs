@@ -169,8 +169,8 @@ internal sealed class Http1Connection
             lock (_gate)
                 _watchAllowed = false;
 
-            if (failure is not null && !TakeFailure(failure))
-                return End.Lost;
+            if (failure is not null && TakeFailure(failure) is { } broken)
+                return broken;
             if (_exchange.Upgraded)
                 return End.Close;
             _exchange.WriteEnd();
@@ -178,7 +178,7 @@ internal sealed class Http1Connection
             {
                 Options.OnError?.Invoke(new InvalidOperationException(
                     $"{_exchange.Method} {_exchange.Path}: the response's body is shorter than its Content-Length"));
-                return End.Lost;
+                return End.Linger;
             }
             FlushResult flushed = await _exchange.BodyWriter.FlushOutputAsync().ConfigureAwait(false);
             if (flushed.IsCompleted)
@@ -275,19 +275,20 @@ internal sealed class Http1Connection
         return length == Http2Preface.Length ? PrefaceMatch.Whole : PrefaceMatch.Part;
     }
 
-    /// <summary>Turns the handler's failure into a response. False where it is too late for one.</summary>
-    private bool TakeFailure(Exception failure)
+    /// <summary>Turns the handler's failure into a response; null when that is done, else how the connection ends.</summary>
+    private End? TakeFailure(Exception failure)
     {
         if (_exchange.IsAborted || Transport.Closed.IsCancellationRequested)
-            return false;
+            return End.Lost;
         if (failure is not HttpProtocolException)
             Options.OnError?.Invoke(failure);
+        // What was sent may arrive; the missing end tells the client that it is not all. A stream that only its end ends must be reset.
         if (_exchange.HasStarted)
-            return false;
+            return _exchange.BodyWriter.EndIsVisible && !_exchange.Upgraded ? End.Linger : End.Lost;
         _exchange.SetError(failure is HttpProtocolException e ? e.StatusCode : 500, failure.Message);
         if (failure is HttpProtocolException)
             _exchange.ForbidKeepAlive();
-        return true;
+        return null;
     }
 
     /// <summary>Reads what the handler left of the body, so that the next request can follow. False where that is too much.</summary>

@@ -18,12 +18,13 @@ public static class MemoryTransport
 
     private sealed class MemoryConnection(PipeReader input, PipeWriter output) : TransportConnection
     {
+        private readonly MemoryReader _input = new(input);
         private readonly CancellationTokenSource _closed = new();
         private int _disposed;
 
         public MemoryConnection? Other { get; set; }
 
-        public override PipeReader Input => input;
+        public override PipeReader Input => _input;
 
         public override PipeWriter Output => output;
 
@@ -44,13 +45,57 @@ public static class MemoryTransport
             if (Interlocked.Exchange(ref _disposed, 1) != 0)
                 return;
             output.Complete(failure);
-            // A pending read comes back as cancelled; then the peer learns that nobody reads any more.
-            input.CancelPendingRead();
-            input.Complete(failure);
+            _input.Close();
             _ = _closed.CancelAsync();
             if (failure is not null || Other!._disposed != 0)
                 _ = Other!._closed.CancelAsync();
         }
+    }
+}
+
+/// <summary>A pipe's reader whose owner may close it while somebody reads: like a socket it then fails, rather than complain of misuse.</summary>
+internal sealed class MemoryReader(PipeReader reader) : PipeReader
+{
+    private volatile bool _closed;
+
+    /// <summary>Fails what is pending and what follows; the peer learns that nobody reads any more.</summary>
+    public void Close()
+    {
+        _closed = true;
+        reader.CancelPendingRead();
+        reader.Complete();
+    }
+
+    public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        ReadResult result = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        ThrowIfClosed();
+        return result;
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        ThrowIfClosed();
+        return reader.TryRead(out result);
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (!_closed)
+            reader.AdvanceTo(consumed, examined);
+    }
+
+    public override void CancelPendingRead() => reader.CancelPendingRead();
+
+    public override void Complete(Exception? exception = null) => reader.Complete(exception);
+
+    private void ThrowIfClosed()
+    {
+        if (_closed)
+            throw SocketReceiver.ClosedError();
     }
 }
 

@@ -3,7 +3,6 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using AotRuntime.Linux;
 
 namespace AotRuntime.Http;
 
@@ -97,7 +96,6 @@ internal sealed class SocketConnection : TransportConnection
     private async Task SendLoopAsync()
     {
         PipeReader pending = _sendPipe.Reader;
-        Exception? failure = null;
         try
         {
             while (true)
@@ -115,21 +113,19 @@ internal sealed class SocketConnection : TransportConnection
                 }
             }
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            failure = new LinuxException("write", "", SocketErrors.ToErrno(e.SocketErrorCode));
+            // The peer is gone, or this side was aborted. A writer learns it as a pipe's writer does: its flush comes back completed.
+            HalfDone();
+            pending.Complete();
+            return;
         }
-        catch (ObjectDisposedException)
-        {
-            failure = SocketReceiver.ClosedError();
-        }
-        catch (Exception e)
+        catch (Exception)
         {
             // The writer was completed with an exception: what was to follow is lost, and the peer must not take this for the end.
-            failure = e;
             Abort();
         }
-        pending.Complete(failure);
+        pending.Complete();
         HalfDone();
     }
 

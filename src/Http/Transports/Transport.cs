@@ -36,7 +36,7 @@ public static class Transport
                     Sys.Chown(path, uint.MaxValue, group);
             }
             socket.Listen(SocketListener.Backlog);
-            return new SocketListener(socket, $"unix://{path}", isAbstract ? null : path, UnixAddress.Find(path)?.Inode);
+            return new SocketListener(WithoutPath(socket), $"unix://{path}", isAbstract ? null : path, UnixAddress.Find(path)?.Inode);
         }
         catch
         {
@@ -179,6 +179,15 @@ public static class Transport
 
     /// <summary>Host and port as one address, with brackets where the host is an IPv6 address.</summary>
     public static string HostPort(string host, int port) => host.Contains(':') ? $"[{host}]:{port}" : $"{host}:{port}";
+
+    /// <summary>The same socket in an object that does not know its path. The framework would delete the file on disposal, even a successor's.</summary>
+    private static Socket WithoutPath(Socket bound)
+    {
+        nint fd = bound.SafeHandle.DangerousGetHandle();
+        bound.SafeHandle.SetHandleAsInvalid();
+        GC.SuppressFinalize(bound);
+        return new Socket(new SafeSocketHandle(fd, ownsHandle: true));
+    }
 
     private static void RemoveStaleSocket(string path, EndPoint address)
     {
