@@ -4,7 +4,7 @@ namespace AotRuntime.Containerd;
 public static class ContainerdRole
 {
     /// <summary>Runs the role and gives its exit code.</summary>
-    public static int Run(string[] args) => throw new NotImplementedException();
+    public static int Run(string[] args) => ContainerdCommand.Run(args);
 
     /// <summary>Runs the debug client.</summary>
     public static int RunCtr(string[] args) => throw new NotImplementedException();

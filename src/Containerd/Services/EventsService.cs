@@ -1,0 +1,46 @@
+using AotRuntime.Rpc;
+using AotRuntime.Rpc.Containerd.Events;
+using AotRuntime.Rpc.Containerd.Types;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AotRuntime.Containerd;
+
+/// <summary>containerd.services.events.v1, and the ttrpc service by which shims forward theirs.</summary>
+internal sealed class EventsService(EventExchange exchange)
+{
+    public void Register(RpcServiceTable table)
+    {
+        table.Unary(EventsMethods.Publish, (r, c) => ValueTask.FromResult(Publish(r, c)));
+        table.Unary(EventsMethods.Forward, (r, _) => ValueTask.FromResult(Forward(r)));
+        table.ServerStream(EventsMethods.Subscribe, SubscribeAsync);
+    }
+
+    /// <summary>For the ttrpc socket: shims know this one method only.</summary>
+    public void RegisterTtrpc(RpcServiceTable table) =>
+        table.Unary(TtrpcEventsMethods.Forward, (r, _) => ValueTask.FromResult(Forward(r)));
+
+    public Empty Publish(PublishRequest request, RpcContext context)
+    {
+        exchange.Forward(new Envelope
+        {
+            Namespace = CallScope.Namespace(context),
+            Topic = request.Topic,
+            Timestamp = Labels.Now(),
+            Event = request.Event,
+        });
+        return new Empty();
+    }
+
+    public Empty Forward(ForwardRequest request)
+    {
+        exchange.Forward(request.Envelope ?? new Envelope());
+        return new Empty();
+    }
+
+    public async ValueTask SubscribeAsync(SubscribeRequest request, IRpcWriter<Envelope> writer, RpcContext context)
+    {
+        using EventExchange.Subscription subscription = exchange.Subscribe(request.Filters);
+        await foreach (Envelope envelope in subscription.Events.ReadAllAsync(context.Cancelled).ConfigureAwait(false))
+            await writer.WriteAsync(envelope, context.Cancelled).ConfigureAwait(false);
+    }
+}

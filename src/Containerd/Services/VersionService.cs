@@ -1,0 +1,28 @@
+using AotRuntime.Rpc;
+using AotRuntime.Rpc.Containerd.Version;
+using AotRuntime.Rpc.Health;
+
+namespace AotRuntime.Containerd;
+
+/// <summary>containerd.services.version.v1 and grpc.health.v1.</summary>
+internal static class VersionService
+{
+    /// <summary>
+    /// The containerd whose interfaces this is; clients compare it. What follows the plus sign, which semantic versions ignore, tells
+    /// whose containerd it really is.
+    /// </summary>
+    public static string Version { get; } = $"v2.1.0+aotruntime.{typeof(VersionService).Assembly.GetName().Version?.ToString(3)}";
+
+    public static void Register(RpcServiceTable table)
+    {
+        table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(new VersionResponse { Version = Version }));
+        table.Unary(HealthMethods.Check, (_, _) => ValueTask.FromResult(Serving()));
+        table.ServerStream(HealthMethods.Watch, async (_, writer, context) =>
+        {
+            await writer.WriteAsync(Serving(), context.Cancelled).ConfigureAwait(false);
+            await Task.Delay(Timeout.InfiniteTimeSpan, context.Cancelled).ConfigureAwait(false);
+        });
+    }
+
+    private static HealthCheckResponse Serving() => new() { Status = HealthCheckResponse.Types.ServingStatus.Serving };
+}

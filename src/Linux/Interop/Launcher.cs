@@ -1,0 +1,163 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace AotRuntime.Linux;
+
+/// <summary>The container launcher of <c>native/launcher</c>.</summary>
+public static unsafe partial class Launcher
+{
+    [LibraryImport("aotlauncher", EntryPoint = "aot_launcher_version")]
+    private static partial int aot_launcher_version();
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_launch")]
+    private static partial int aot_launch(byte* plan, nuint size, int* pid, int* pidFd, byte** why);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_receive_fd")]
+    private static partial int aot_receive_fd(int socket);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_connect_unix", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aot_connect_unix(string path);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_socketpair")]
+    private static partial int aot_socketpair(int type, int* pair);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_signals_catch")]
+    private static partial int aot_signals_catch();
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_supervise")]
+    private static partial int aot_supervise(int pid, int pidFd, int master);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_run_hook", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aot_run_hook(string path, byte** argv, byte** envp, uint timeout, byte* state, nuint stateLength, byte* text, nuint textSize);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_report_receive")]
+    private static partial int aot_report_receive(int socket, byte* report, nuint size);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_report_answer")]
+    private static partial int aot_report_answer(int socket);
+
+    /// <summary>The layout of launch plans that the linked launcher reads.</summary>
+    public static int Version => aot_launcher_version();
+
+    /// <summary>SOCK_STREAM of <see cref="SocketPair"/>.</summary>
+    public const int Stream = 1;
+
+    /// <summary>SOCK_SEQPACKET of <see cref="SocketPair"/>.</summary>
+    public const int SeqPacket = 5;
+
+    /// <summary>Clones the plan's first process.</summary>
+    /// <exception cref="LinuxException">The kernel refused the clone.</exception>
+    /// <exception cref="InvalidDataException">The plan is malformed; nothing was cloned.</exception>
+    public static (int Pid, SafeFileHandle PidFd) Launch(ReadOnlySpan<byte> plan)
+    {
+        int pid = 0, pidFd = -1;
+        byte* why = null;
+        int result;
+        // SAFETY: the plan is pinned for the call; the child works on its own copy of this memory.
+        fixed (byte* p = plan)
+            result = aot_launch(p, (nuint)plan.Length, &pid, &pidFd, &why);
+        if (why is not null)
+            throw new InvalidDataException(Marshal.PtrToStringUTF8((nint)why));
+        if (result < 0)
+            throw new LinuxException("clone3", "", (Errno)(-result));
+        return (pid, new SafeFileHandle(pidFd, ownsHandle: true));
+    }
+
+    /// <summary>A connected pair of unix sockets, close-on-exec.</summary>
+    public static (SafeFileHandle First, SafeFileHandle Second) SocketPair(int type)
+    {
+        int* pair = stackalloc int[2];
+        int result = aot_socketpair(type, pair);
+        if (result < 0)
+            throw new LinuxException("socketpair", "", (Errno)(-result));
+        return (new SafeFileHandle(pair[0], ownsHandle: true), new SafeFileHandle(pair[1], ownsHandle: true));
+    }
+
+    /// <summary>Connects to a unix socket, without the start-up cost of System.Net.Sockets.</summary>
+    public static SafeFileHandle ConnectUnix(string path)
+    {
+        int fd = aot_connect_unix(path);
+        return fd < 0 ? throw new LinuxException("dial unix", path, (Errno)(-fd)) : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>Takes one descriptor off a unix socket.</summary>
+    public static SafeFileHandle ReceiveDescriptor(SafeFileHandle socket)
+    {
+        int fd = aot_receive_fd((int)socket.DangerousGetHandle());
+        return fd < 0 ? throw new LinuxException("recvmsg", "console socket", (Errno)(-fd)) : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>From here on signals wait for <see cref="Supervise"/>; call it before <see cref="Launch"/>, so that none is lost.</summary>
+    public static void CatchSignals()
+    {
+        int result = aot_signals_catch();
+        if (result < 0)
+            throw new LinuxException("sigaction", "", (Errno)(-result));
+    }
+
+    /// <summary>Passes signals on and relays the terminal until the process ends; its exit code as a shell has it.</summary>
+    public static int Supervise(int pid, SafeFileHandle pidFd, SafeFileHandle? master)
+    {
+        int result = aot_supervise(pid, (int)pidFd.DangerousGetHandle(), master is null ? -1 : (int)master.DangerousGetHandle());
+        return result < 0 ? throw new LinuxException("poll", "", (Errno)(-result)) : result;
+    }
+
+    /// <summary>The next message of a launched process; its length, 0 where the process has closed its end (it has executed its program, or died).</summary>
+    public static int ReceiveReport(SafeFileHandle socket, Span<byte> report)
+    {
+        // SAFETY: the buffer is pinned for the call and its size is passed.
+        fixed (byte* p = report)
+        {
+            int result = aot_report_receive((int)socket.DangerousGetHandle(), p, (nuint)report.Length);
+            return result < 0 ? throw new LinuxException("recv", "report socket", (Errno)(-result)) : result;
+        }
+    }
+
+    /// <summary>Lets a launched process go on that waits for its parent.</summary>
+    public static void Answer(SafeFileHandle socket)
+    {
+        int result = aot_report_answer((int)socket.DangerousGetHandle());
+        if (result < 0)
+            throw new LinuxException("send", "report socket", (Errno)(-result));
+    }
+
+    /// <summary>Runs a hook to its end; null where it did well, else what was wrong.</summary>
+    public static string? RunHook(string path, IReadOnlyList<string> args, IReadOnlyList<string> env, uint timeout, ReadOnlySpan<byte> state)
+    {
+        byte** argv = Texts(args);
+        byte** envp = Texts(env);
+        try
+        {
+            const int room = 1024;
+            byte* text = stackalloc byte[room];
+            int result;
+            // SAFETY: the arrays end with NULL and are freed only after the call; the state is pinned.
+            fixed (byte* s = state)
+                result = aot_run_hook(path, argv, envp, timeout, s, (nuint)state.Length, text, room);
+            if (result == 0)
+                return null;
+            string said = Marshal.PtrToStringUTF8((nint)text) ?? "";
+            return said.Length > 0 ? said : ((Errno)result).Text();
+        }
+        finally
+        {
+            Free(argv);
+            Free(envp);
+        }
+    }
+
+    private static byte** Texts(IReadOnlyList<string> texts)
+    {
+        var array = (byte**)NativeMemory.AllocZeroed((nuint)(texts.Count + 1), (nuint)sizeof(byte*));
+        for (int i = 0; i < texts.Count; i++)
+            array[i] = (byte*)Marshal.StringToCoTaskMemUTF8(texts[i]);
+        return array;
+    }
+
+    private static void Free(byte** array)
+    {
+        for (byte** at = array; *at is not null; at++)
+            Marshal.FreeCoTaskMem((nint)(*at));
+        NativeMemory.Free(array);
+    }
+}

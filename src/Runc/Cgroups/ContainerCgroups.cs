@@ -1,0 +1,472 @@
+using System.Globalization;
+using AotRuntime.Linux;
+using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Spec;
+using Microsoft.Win32.SafeHandles;
+
+namespace AotRuntime.Runc.Cgroups;
+
+/// <summary>A container's cgroups, one directory in each hierarchy.</summary>
+internal sealed class ContainerCgroups
+{
+    private const int SIGKILL = 9;
+    private readonly SortedDictionary<string, string> _paths;
+    private CgroupMounts? _mounts;
+    private string? _pendingSwap;
+
+    private ContainerCgroups(CgroupMounts? mounts, SortedDictionary<string, string> paths, List<string> made)
+    {
+        _mounts = mounts;
+        _paths = paths;
+        Made = made;
+    }
+
+    /// <summary>The directories that were made for the container, parents first; only these are ever removed.</summary>
+    public List<string> Made { get; }
+
+    /// <summary>Controller to directory; "" is cgroup2.</summary>
+    public SortedDictionary<string, string> Paths => _paths;
+
+    public CgroupMounts Mounts => _mounts ??= CgroupMounts.Read();
+
+    /// <summary>Whether limits go to cgroup2.</summary>
+    public bool Unified => _paths.Count == 1 && _paths.ContainsKey("");
+
+    /// <summary>Where a new container's cgroups will be.</summary>
+    public static ContainerCgroups For(string? cgroupsPath, string id)
+    {
+        CgroupMounts mounts = CgroupMounts.Read();
+        var paths = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        string path = string.IsNullOrEmpty(cgroupsPath) ? id : cgroupsPath;
+        foreach (CgroupHierarchy hierarchy in mounts.Hierarchies)
+        {
+            string directory = CgroupMounts.PathOf(hierarchy, path);
+            foreach (string controller in hierarchy.Controllers)
+                paths[controller] = directory;
+        }
+        return new ContainerCgroups(mounts, paths, []);
+    }
+
+    /// <summary>Those of a container that exists.</summary>
+    public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade);
+
+    public string PathIn(CgroupHierarchy hierarchy) => _paths[hierarchy.Controllers[0]];
+
+    public string? PathOf(string controller) => _paths.GetValueOrDefault(controller);
+
+    /// <summary>Refuses cgroups that others use: a container's own are new, or empty.</summary>
+    /// <exception cref="RuncException">There are processes in one of them, or it is frozen.</exception>
+    public void RequireUnused()
+    {
+        foreach (string directory in Distinct())
+        {
+            string procs = directory + "/cgroup.procs";
+            if (!File.Exists(procs))
+                continue;
+            int count = Processes(directory, recursive: true).Count;
+            if (count > 0)
+                throw new RuncException($"container's cgroup is not empty: {count} process(es) found");
+        }
+        if (_paths.TryGetValue("freezer", out string? freezer) && File.Exists(freezer + "/freezer.state")
+            && Sys.ReadSmallText(freezer + "/freezer.state").TrimEnd() == "FROZEN")
+            throw new RuncException("container's cgroup unexpectedly frozen");
+    }
+
+    /// <summary>Makes the directories and sets the limits.</summary>
+    public void Create(ResourcesSpec? resources)
+    {
+        if (Unified)
+        {
+            CgroupV2Setup.Make(Mounts.Hierarchies[0].MountPoint, _paths[""], Made);
+        }
+        else
+        {
+            foreach (CgroupHierarchy hierarchy in Mounts.Hierarchies)
+            {
+                string directory = PathIn(hierarchy);
+                MakeDirectories(directory, Made, hierarchy.Has("cpuset") ? InheritCpuset : null);
+            }
+        }
+        Apply(resources ?? new ResourcesSpec(), devices: true);
+    }
+
+    /// <summary>Sets limits; those that are not mentioned stay as they are.</summary>
+    public void Apply(ResourcesSpec resources, bool devices)
+    {
+        if (Unified)
+        {
+            foreach ((string file, string value) in CgroupV2Limits.Of(resources))
+                Write(_paths[""] + "/" + file, value);
+            if (devices)
+                CgroupV2Setup.Devices(_paths[""], resources.Devices);
+            return;
+        }
+        if (resources.Unified is { Count: > 0 })
+            throw new RuncException("invalid configuration: cannot use unified on cgroup v1");
+        _pendingSwap = null;
+        List<(string Controller, string File, string Value)> limits = CgroupV1Limits.Of(resources);
+        foreach ((_, string file, string value) in limits)
+        {
+            if (file == CgroupV1Limits.MemoryAndSwap)
+                _pendingSwap = value;
+        }
+        foreach ((string controller, string file, string value) in limits)
+        {
+            if (!_paths.TryGetValue(controller, out string? directory))
+                throw new RuncException($"cannot set {file}: cgroup controller \"{controller}\" is not mounted");
+            WriteV1(directory, file, value);
+        }
+        if (devices && _paths.TryGetValue("devices", out string? device))
+        {
+            foreach ((string file, string value) in DeviceRules.V1(resources.Devices))
+                Write($"{device}/{file}", value);
+        }
+    }
+
+    /// <summary>
+    /// What a new process needs to join: `tasks` files for the launcher to write to (v1), a directory to be cloned into (v2).
+    /// </summary>
+    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd)
+    {
+        cgroupFd = -1;
+        foreach ((string controller, string directory) in _paths)
+        {
+            SafeFileHandle handle;
+            if (controller.Length == 0)
+            {
+                handle = Sys.Open(directory, OpenFlags.Path | OpenFlags.Directory);
+                cgroupFd = (int)handle.DangerousGetHandle();
+            }
+            else
+            {
+                string tasks = directory + "/tasks";
+                if (Contains(joined, tasks))
+                    continue;
+                handle = Sys.Open(tasks, OpenFlags.WriteOnly);
+                joined.Add(new JoinedCgroup((int)handle.DangerousGetHandle(), tasks));
+            }
+            keep.Add(handle);
+        }
+    }
+
+    /// <summary>All processes of the container.</summary>
+    public List<int> Processes()
+    {
+        foreach (string directory in Distinct())
+        {
+            if (Directory.Exists(directory))
+                return Processes(directory, recursive: true);
+        }
+        return [];
+    }
+
+    /// <summary>Sends a signal to all of them; none is left out because it was just forked.</summary>
+    public void SignalAll(int signal)
+    {
+        if (signal == SIGKILL && _paths.TryGetValue("", out string? unified) && File.Exists(unified + "/cgroup.kill"))
+        {
+            Sys.WriteSmallFile(unified + "/cgroup.kill", "1");
+            return;
+        }
+        bool frozen = TryFreeze(true);
+        try
+        {
+            foreach (int pid in Processes())
+            {
+                try
+                {
+                    Sys.Kill(pid, signal);
+                }
+                catch (LinuxException e) when (e.Errno == Errno.ESRCH)
+                {
+                    continue;
+                }
+            }
+        }
+        finally
+        {
+            if (frozen)
+                TryFreeze(false);
+        }
+    }
+
+    public bool IsFrozen()
+    {
+        try
+        {
+            if (_paths.TryGetValue("freezer", out string? freezer))
+                return Sys.ReadSmallText(freezer + "/freezer.state").StartsWith("FR", StringComparison.Ordinal);
+            if (Unified)
+                return Sys.ReadSmallText(_paths[""] + "/cgroup.freeze").TrimEnd() == "1";
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV)
+        {
+            return false;
+        }
+        return false;
+    }
+
+    /// <summary>Freezes or thaws, and waits until it is so.</summary>
+    /// <exception cref="RuncException">It can't be frozen.</exception>
+    public void Freeze(bool frozen)
+    {
+        if (Unified)
+        {
+            Write(_paths[""] + "/cgroup.freeze", frozen ? "1" : "0");
+            return;
+        }
+        if (!_paths.TryGetValue("freezer", out string? freezer))
+            throw new RuncException("cannot freeze: cgroup controller \"freezer\" is not mounted");
+        string file = freezer + "/freezer.state";
+        if (!frozen)
+        {
+            Write(file, "THAWED");
+            return;
+        }
+        // A process that forks while it is being frozen can leave the cgroup "FREEZING": write again, thaw now and then.
+        for (int i = 0; i < 1000; i++)
+        {
+            if (i % 50 == 49)
+            {
+                Write(file, "THAWED");
+                Thread.Sleep(10);
+            }
+            Write(file, "FROZEN");
+            if (i % 25 == 24)
+                Thread.Sleep(1);
+            if (Sys.ReadSmallText(file).StartsWith("FROZEN", StringComparison.Ordinal))
+                return;
+        }
+        Write(file, "THAWED");
+        throw new RuncException("unable to freeze");
+    }
+
+    /// <summary>Removes what was made, and what the container made below it; processes that are just dying are waited for.</summary>
+    public void Destroy()
+    {
+        bool killed = false;
+        for (int i = Made.Count - 1; i >= 0; i--)
+        {
+            bool leaf = IsLeaf(Made[i]);
+            int delay = 1;
+            for (int tries = 0; ; tries++)
+            {
+                Errno errno = leaf ? RemoveTree(Made[i]) : TryRemove(Made[i]);
+                if (errno == Errno.None)
+                    break;
+                // A parent that was made on the way may have become another container's parent too.
+                if (!leaf)
+                    break;
+                if (tries == 12)
+                    throw new RuncException($"unable to remove container's cgroup: remove {Made[i]}: {errno.Text()}");
+                if (tries == 2 && !killed)
+                {
+                    killed = true;
+                    SignalAll(SIGKILL);
+                }
+                Thread.Sleep(delay);
+                delay = Math.Min(delay * 2, 200);
+            }
+        }
+    }
+
+    private bool IsLeaf(string directory)
+    {
+        foreach (string path in _paths.Values)
+        {
+            if (path == directory)
+                return true;
+        }
+        return false;
+    }
+
+    private bool TryFreeze(bool frozen)
+    {
+        try
+        {
+            Freeze(frozen);
+            return true;
+        }
+        catch (Exception e) when (e is RuncException or LinuxException)
+        {
+            Logging.RuncLog.Warn(e.Message);
+            return false;
+        }
+    }
+
+    private List<string> Distinct()
+    {
+        var list = new List<string>();
+        foreach (string path in _paths.Values)
+        {
+            if (!list.Contains(path))
+                list.Add(path);
+        }
+        return list;
+    }
+
+    private static List<int> Processes(string directory, bool recursive)
+    {
+        var pids = new List<int>();
+        Collect(directory, recursive, pids);
+        return pids;
+    }
+
+    private static void Collect(string directory, bool recursive, List<int> pids)
+    {
+        string text;
+        try
+        {
+            text = Sys.ReadSmallText(directory + "/cgroup.procs");
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV or Errno.ENOTSUP)
+        {
+            return;
+        }
+        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
+        {
+            if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
+                pids.Add(pid);
+        }
+        if (!recursive)
+            return;
+        foreach (string child in Directory.EnumerateDirectories(directory))
+            Collect(child, recursive, pids);
+    }
+
+    private static Errno TryRemove(string directory)
+    {
+        try
+        {
+            Sys.Rmdir(directory);
+            return Errno.None;
+        }
+        catch (LinuxException e)
+        {
+            return e.Errno == Errno.ENOENT ? Errno.None : e.Errno;
+        }
+    }
+
+    private static Errno RemoveTree(string directory)
+    {
+        Errno errno = TryRemove(directory);
+        if (errno is Errno.None or not (Errno.EBUSY or Errno.ENOTEMPTY))
+            return errno;
+        try
+        {
+            foreach (string child in Directory.EnumerateDirectories(directory))
+            {
+                Errno inner = RemoveTree(child);
+                if (inner != Errno.None)
+                    return inner;
+            }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return Errno.None;
+        }
+        return TryRemove(directory);
+    }
+
+    /// <summary>Makes a directory and its missing parents, each told to <paramref name="made"/>.</summary>
+    internal static void MakeDirectories(string directory, List<string> made, Action<string>? afterEach)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            try
+            {
+                Make(directory, made, afterEach);
+                return;
+            }
+            // A parent that was there a moment ago went with another container.
+            catch (LinuxException e) when (e.Errno == Errno.ENOENT && tries < 5)
+            {
+                continue;
+            }
+        }
+    }
+
+    private static void Make(string directory, List<string> made, Action<string>? afterEach)
+    {
+        try
+        {
+            Sys.Mkdir(directory, 0x1ed);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+        {
+            return;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            int slash = directory.LastIndexOf('/');
+            if (slash <= 0)
+                throw;
+            Make(directory[..slash], made, afterEach);
+            Sys.Mkdir(directory, 0x1ed);
+        }
+        made.Add(directory);
+        afterEach?.Invoke(directory);
+    }
+
+    // "A cpuset without cpus or mems takes no process": a new one starts with its parent's.
+    private static void InheritCpuset(string directory)
+    {
+        string parent = directory[..directory.LastIndexOf('/')];
+        foreach (string file in (ReadOnlySpan<string>)["cpuset.cpus", "cpuset.mems"])
+        {
+            string value = Sys.ReadSmallText($"{parent}/{file}").TrimEnd();
+            if (value.Length > 0 && Sys.ReadSmallText($"{directory}/{file}").TrimEnd().Length == 0)
+                Sys.WriteSmallFile($"{directory}/{file}", value);
+        }
+    }
+
+    private static void Write(string file, string value)
+    {
+        try
+        {
+            Sys.WriteSmallFile(file, value);
+        }
+        catch (LinuxException e)
+        {
+            throw new RuncException($"failed to write \"{value}\": {e.Call} {file}: {e.Errno.Text()}", e);
+        }
+    }
+
+    private void WriteV1(string directory, string file, string value)
+    {
+        string path = $"{directory}/{file}";
+        // Proportional weight is named after the scheduler that offers it.
+        if (file == "blkio.weight" && !File.Exists(path))
+        {
+            path = $"{directory}/blkio.bfq.weight";
+            if (!File.Exists(path))
+                path = $"{directory}/{file}";
+        }
+        // Memory alone must not exceed memory and swap together: when both are raised, the sum goes first.
+        if (file == "memory.limit_in_bytes")
+        {
+            try
+            {
+                Sys.WriteSmallFile(path, value);
+                return;
+            }
+            catch (LinuxException e) when (e.Errno == Errno.EINVAL)
+            {
+                if (_pendingSwap is not { } swap)
+                    throw new RuncException($"failed to write \"{value}\": {e.Call} {path}: {e.Errno.Text()}", e);
+                Write($"{directory}/{CgroupV1Limits.MemoryAndSwap}", swap);
+            }
+        }
+        Write(path, value);
+    }
+
+    private static bool Contains(List<JoinedCgroup> joined, string path)
+    {
+        foreach (JoinedCgroup cgroup in joined)
+        {
+            if (cgroup.Path == path)
+                return true;
+        }
+        return false;
+    }
+}

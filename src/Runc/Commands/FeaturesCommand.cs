@@ -1,0 +1,71 @@
+using System.Text;
+using System.Text.Json;
+using AotRuntime.Runc.Cli;
+using AotRuntime.Runc.Plan;
+
+namespace AotRuntime.Runc.Commands;
+
+/// <summary><c>features</c> (runtime-spec, features.md): what engines ask before they write a spec, so it must be true.</summary>
+internal static class FeaturesCommand
+{
+    public static int Run(IReadOnlyList<string> args, int start)
+    {
+        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
+        CommandLine.RequireArgs("features", flags, 0, 0);
+        Output.Write(Encoding.UTF8.GetString(Json()) + "\n");
+        return 0;
+    }
+
+    internal static byte[] Json()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, IndentSize = 4 }))
+        {
+            json.WriteStartObject();
+            json.WriteString("ociVersionMin", "1.0.0");
+            json.WriteString("ociVersionMax", RuncRole.SpecVersion);
+            Array(json, "hooks", ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]);
+            Array(json, "mountOptions", MountOptionTable.Known);
+            json.WriteStartObject("linux");
+            Array(json, "namespaces", NamespaceNames.Known);
+            Array(json, "capabilities", CapabilityNames.Known);
+            json.WriteStartObject("cgroup");
+            json.WriteBoolean("v1", true);
+            json.WriteBoolean("v2", true);
+            json.WriteBoolean("systemd", false);
+            json.WriteBoolean("systemdUser", false);
+            json.WriteBoolean("rdma", false);
+            json.WriteEndObject();
+            Enabled(json, "seccomp", false);
+            Enabled(json, "apparmor", false);
+            Enabled(json, "selinux", false);
+            Enabled(json, "intelRdt", false);
+            json.WriteStartObject("mountExtensions");
+            Enabled(json, "idmap", false);
+            json.WriteEndObject();
+            json.WriteEndObject();
+            json.WriteStartObject("annotations");
+            json.WriteString("org.opencontainers.runc.checkpoint.enabled", "false");
+            json.WriteString("org.opencontainers.runc.version", RuncRole.Version);
+            json.WriteEndObject();
+            Array(json, "potentiallyUnsafeConfigAnnotations", []);
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
+    }
+
+    private static void Enabled(Utf8JsonWriter json, string name, bool enabled)
+    {
+        json.WriteStartObject(name);
+        json.WriteBoolean("enabled", enabled);
+        json.WriteEndObject();
+    }
+
+    private static void Array(Utf8JsonWriter json, string name, string[] values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+            json.WriteStringValue(value);
+        json.WriteEndArray();
+    }
+}

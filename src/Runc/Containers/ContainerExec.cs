@@ -1,0 +1,126 @@
+using AotRuntime.Linux;
+using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Spec;
+using Microsoft.Win32.SafeHandles;
+
+namespace AotRuntime.Runc.Containers;
+
+/// <summary>What <c>exec</c> is told, besides the process.</summary>
+internal sealed class ExecOptions
+{
+    public bool Detach;
+    public bool IgnorePaused;
+    public string PidFile = "";
+    public string ConsoleSocket = "";
+    public string PidFdSocket = "";
+    public int PreserveFds;
+}
+
+/// <summary>Starts a further process in a container.</summary>
+internal static class ContainerExec
+{
+    /// <summary>The exit code: 0 once it is detached, else the process's own.</summary>
+    /// <exception cref="RuncException">It could not be started.</exception>
+    public static int Run(Container container, ProcessSpec process, ExecOptions options)
+    {
+        Status status = container.GetStatus();
+        if (status == Status.Stopped)
+            throw new RuncException("cannot exec in a stopped container");
+        if (status == Status.Paused && !options.IgnorePaused)
+            throw new RuncException("cannot exec in a paused container (use --ignore-paused to override)");
+        using SafeFileHandle init = container.OpenInit() ?? throw new RuncException("cannot exec in a stopped container");
+        using ProcessIo io = ProcessIo.Open(process, options.Detach, options.ConsoleSocket, options.PidFdSocket, options.PreserveFds);
+        using var session = new LaunchSession();
+        var keep = new List<SafeFileHandle>();
+        if (!options.Detach)
+            Launcher.CatchSignals();
+        try
+        {
+            Launch(container, process, options, init, io, session, keep);
+            io.ReceiveTerminal();
+            ProcessSetup.WritePidFile(options.PidFile, session.Pid);
+        }
+        catch (Exception)
+        {
+            session.Kill();
+            throw;
+        }
+        finally
+        {
+            foreach (SafeFileHandle handle in keep)
+                handle.Dispose();
+        }
+        return options.Detach ? 0 : Launcher.Supervise(session.Pid, session.PidFd!, io.Master);
+    }
+
+    private static void Launch(Container container, ProcessSpec process, ExecOptions options, SafeFileHandle init, ProcessIo io, LaunchSession session, List<SafeFileHandle> keep)
+    {
+        ulong namespaces = 0;
+        foreach (string name in container.State.Namespaces)
+            namespaces |= NamespaceNames.Flag(name);
+        var inputs = new ExecInputs
+        {
+            Process = process,
+            Id = container.Id,
+            InitPidFd = (int)init.DangerousGetHandle(),
+            Namespaces = namespaces & ~NamespaceNames.CLONE_NEWPID,
+            SyncFd = session.ChildFd,
+            ConsoleFd = io.ConsoleFd,
+            PidFdSocket = io.PidFdSocket is null ? -1 : (int)io.PidFdSocket.DangerousGetHandle(),
+            ExtraFds = io.ExtraFds,
+            NoNewKeyring = container.State.NoNewKeyring,
+            OwnStdio = options.Detach,
+            Env = io.EnvOf(process),
+        };
+        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd);
+        if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)
+        {
+            SafeFileHandle root = Sys.Open($"/proc/{container.State.Pid}/root", OpenFlags.Path | OpenFlags.Directory);
+            keep.Add(root);
+            inputs.RootFd = (int)root.DangerousGetHandle();
+        }
+
+        PlanWriter plan = ExecPlan.Build(inputs);
+        using SafeFileHandle? own = (namespaces & NamespaceNames.CLONE_NEWPID) == 0 ? null : Sys.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
+        if (own is not null)
+            Sys.SetNs(init, (int)NamespaceNames.CLONE_NEWPID, "the container's pid namespace");
+        try
+        {
+            session.Start(plan);
+        }
+        finally
+        {
+            if (own is not null)
+                Sys.SetNs(own, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
+        }
+        Converse(session, process);
+    }
+
+    private static void Converse(LaunchSession session, ProcessSpec process)
+    {
+        bool ready = false;
+        try
+        {
+            while (true)
+            {
+                switch (session.Next())
+                {
+                    case SyncKind.Ready:
+                        ready = true;
+                        ProcessSetup.OomScore(session.Pid, process);
+                        ProcessSetup.Limits(session.Pid, process);
+                        session.Answer();
+                        break;
+                    case null when ready:
+                        return;
+                    default:
+                        throw new RuncException("process exited prematurely");
+                }
+            }
+        }
+        catch (RuncException e)
+        {
+            throw new RuncException($"unable to start container process: {e.Message}", e);
+        }
+    }
+}

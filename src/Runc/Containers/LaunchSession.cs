@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using System.Text;
+using AotRuntime.Linux;
+using AotRuntime.Runc.Plan;
+using Microsoft.Win32.SafeHandles;
+
+namespace AotRuntime.Runc.Containers;
+
+/// <summary>The parent's side of a launch: starts the plan and answers the child's messages.</summary>
+internal sealed class LaunchSession : IDisposable
+{
+    private const int TextOffset = 16;
+    private readonly byte[] _report = new byte[1024];
+    private readonly SafeFileHandle _socket;
+    private readonly SafeFileHandle _childSocket;
+
+    public LaunchSession()
+    {
+        (_socket, _childSocket) = Launcher.SocketPair(Launcher.SeqPacket);
+    }
+
+    /// <summary>For <see cref="PlanWriter.SyncFd"/>.</summary>
+    public int ChildFd => (int)_childSocket.DangerousGetHandle();
+
+    public int Pid { get; private set; }
+
+    public SafeFileHandle? PidFd { get; private set; }
+
+    public void Start(PlanWriter plan)
+    {
+        (Pid, PidFd) = Launcher.Launch(plan.Finish());
+        // From here on only the child holds it, so that its end is seen.
+        _childSocket.Dispose();
+    }
+
+    /// <summary>The next message; null once the child has executed its program, or ended.</summary>
+    /// <exception cref="RuncException">The child reports an error.</exception>
+    public SyncKind? Next()
+    {
+        while (true)
+        {
+            int length = Launcher.ReceiveReport(_socket, _report);
+            if (length < TextOffset)
+                return null;
+            var kind = (SyncKind)BinaryPrimitives.ReadUInt32LittleEndian(_report);
+            if (kind == SyncKind.Pid)
+            {
+                // The first process has done its part; its child is ours now.
+                Sys.WaitPid(Pid);
+                PidFd?.Dispose();
+                Pid = BinaryPrimitives.ReadInt32LittleEndian(_report.AsSpan(12));
+                PidFd = Sys.PidFdOpen(Pid) ?? throw new RuncException("container init exited prematurely");
+                continue;
+            }
+            if (kind != SyncKind.Error)
+                return kind;
+            var errno = (Errno)BinaryPrimitives.ReadInt32LittleEndian(_report.AsSpan(4));
+            ReadOnlySpan<byte> text = _report.AsSpan(TextOffset, length - TextOffset);
+            int end = text.IndexOf((byte)0);
+            string message = Encoding.UTF8.GetString(end < 0 ? text : text[..end]);
+            throw new RuncException(errno == Errno.None ? message : $"{message}: {errno.Text()}");
+        }
+    }
+
+    public void Answer() => Launcher.Answer(_socket);
+
+    /// <summary>Ends what was started, and reaps it.</summary>
+    public void Kill()
+    {
+        if (PidFd is null)
+            return;
+        Sys.PidFdSendSignal(PidFd, 9);
+        Sys.WaitPid(Pid);
+    }
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _childSocket.Dispose();
+        PidFd?.Dispose();
+    }
+}

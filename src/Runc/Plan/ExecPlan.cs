@@ -1,0 +1,65 @@
+using AotRuntime.Runc.Spec;
+
+namespace AotRuntime.Runc.Plan;
+
+/// <summary>What the plan of an <c>exec</c> is made of.</summary>
+internal sealed class ExecInputs
+{
+    public required ProcessSpec Process;
+    public required string Id;
+    /// <summary>A pidfd of the container's first process; setns takes all namespaces from it at once.</summary>
+    public required int InitPidFd;
+    /// <summary>CLONE_NEW… of what differs from the host's, without the pid namespace, which the parent joins.</summary>
+    public required ulong Namespaces;
+    public List<JoinedCgroup> Cgroups = [];
+    public int CgroupFd = -1;
+    /// <summary>The container's root where it has no mount namespace; else -1.</summary>
+    public int RootFd = -1;
+    public int SyncFd = -1;
+    public int ConsoleFd = -1;
+    public int PidFdSocket = -1;
+    public int ExtraFds;
+    public bool NoNewKeyring;
+    public bool OwnStdio;
+    public List<string> Env = [];
+}
+
+/// <summary>The launch plan of a further process in a container.</summary>
+internal static class ExecPlan
+{
+    public static PlanWriter Build(ExecInputs inputs)
+    {
+        ProcessSpec process = inputs.Process;
+        var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
+        // Before the container's processes can see it: see process.c on CVE-2019-5736.
+        plan.Op(PlanOp.Undumpable);
+        foreach (JoinedCgroup cgroup in inputs.Cgroups)
+            plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
+        if (inputs.Namespaces != 0)
+            plan.Op(PlanOp.SetNs).Fd(inputs.InitPidFd).U64(inputs.Namespaces).Text("the container's namespaces");
+        if (inputs.RootFd >= 0)
+            plan.Op(PlanOp.ChrootFd).Fd(inputs.RootFd);
+        bool userNamespace = (inputs.Namespaces & NamespaceNames.CLONE_NEWUSER) != 0;
+        if (userNamespace)
+            plan.Op(PlanOp.RootIds);
+        plan.Op(PlanOp.SetSid);
+        if (!inputs.NoNewKeyring)
+            plan.Op(PlanOp.Keyring).Text("_ses." + inputs.Id).U32(0xffffffff).U32(userNamespace ? 0x8u : 0x80000u);
+        plan.Op(PlanOp.RootEnter).U32((uint)RootMode.Here);
+        if (inputs.ConsoleFd >= 0)
+        {
+            plan.Op(PlanOp.Console).Fd(inputs.ConsoleFd)
+                .U32(process.ConsoleSize?.Width ?? 0).U32(process.ConsoleSize?.Height ?? 0).U32(0);
+        }
+        if (inputs.PidFdSocket >= 0)
+            plan.Op(PlanOp.PidFdSend).Fd(inputs.PidFdSocket).Text("setns");
+        if (process.User.Umask is { } umask)
+            plan.Op(PlanOp.Umask).U32(umask);
+        InitPlan.Attributes(plan, process);
+        plan.Sync(SyncKind.Ready, wait: true);
+        InitPlan.Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
+        plan.Op(PlanOp.Resolve).Texts(process.Args).Texts(inputs.Env).U32(process.User.Uid);
+        plan.Op(PlanOp.Exec).U32((uint)inputs.ExtraFds);
+        return plan;
+    }
+}

@@ -1,0 +1,335 @@
+using System.Globalization;
+using System.Text;
+using AotRuntime.Runc.Spec;
+
+namespace AotRuntime.Runc.Plan;
+
+/// <summary>Translates a container's spec into the launch plan of its first process.</summary>
+internal static class InitPlan
+{
+    private const uint S_IFCHR = 0x2000, S_IFBLK = 0x6000, S_IFIFO = 0x1000;
+
+    /// <summary>"Default Devices" of config-linux.md; console and ptmx are made otherwise.</summary>
+    private static readonly (string Path, uint Major, uint Minor)[] DefaultDevices =
+    [
+        ("/dev/null", 1, 3), ("/dev/random", 1, 8), ("/dev/full", 1, 7), ("/dev/tty", 5, 0), ("/dev/zero", 1, 5), ("/dev/urandom", 1, 9),
+    ];
+
+    private static readonly (string Target, string Path)[] DefaultLinks =
+    [
+        ("/proc/self/fd", "/dev/fd"), ("/proc/self/fd/0", "/dev/stdin"), ("/proc/self/fd/1", "/dev/stdout"), ("/proc/self/fd/2", "/dev/stderr"),
+    ];
+
+    /// <summary>The plan, ready for <see cref="PlanWriter.Finish"/>.</summary>
+    public static PlanWriter Build(InitInputs inputs)
+    {
+        RuntimeSpec spec = inputs.Spec;
+        LinuxSpec linux = spec.Linux ?? new LinuxSpec();
+        ProcessSpec process = spec.Process!;
+        var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
+        foreach (JoinedCgroup cgroup in inputs.Cgroups)
+            plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
+
+        bool userNamespace = HasNamespace(linux, "user");
+        bool mountNamespace = HasNamespace(linux, "mount");
+        Namespaces(plan, inputs, linux);
+        if (userNamespace)
+            plan.Op(PlanOp.RootIds);
+        plan.Op(PlanOp.SetSid);
+        if (!inputs.NoNewKeyring)
+            plan.Op(PlanOp.Keyring).Text("_ses." + inputs.Id).U32(0xffffffff).U32(userNamespace ? 0x8u : 0x80000u);
+        if (IsNew(linux, "network"))
+            plan.Op(PlanOp.LoopbackUp);
+
+        Rootfs(plan, inputs, linux, mountNamespace, userNamespace);
+
+        if (inputs.ConsoleFd >= 0)
+        {
+            plan.Op(PlanOp.Console).Fd(inputs.ConsoleFd)
+                .U32(process.ConsoleSize?.Width ?? 0).U32(process.ConsoleSize?.Height ?? 0).U32(mountNamespace ? 1u : 0);
+        }
+        if (inputs.PidFdSocket >= 0)
+            plan.Op(PlanOp.PidFdSend).Fd(inputs.PidFdSocket).Text("standard");
+        FinishRootfs(plan, inputs, spec, mountNamespace, process);
+
+        Attributes(plan, process);
+        if (linux.Personality is { } personality)
+            plan.Op(PlanOp.Personality).U32(ProcessAttributes.Personality(personality));
+        plan.Op(PlanOp.Undumpable);
+        plan.Sync(SyncKind.Ready, wait: true);
+
+        Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
+        plan.Op(PlanOp.Resolve).Texts(process.Args).Texts(inputs.Env).U32(process.User.Uid);
+        if (inputs.FifoFd >= 0)
+        {
+            plan.Sync(SyncKind.Done, wait: false);
+            plan.Op(PlanOp.WaitFifo).Fd(inputs.FifoFd);
+        }
+        // "startContainer hooks ... in the container namespace"; without an environment of their own they get the process's.
+        Hooks(plan, inputs, spec.Hooks?.StartContainer, "startContainer", "created", inputs.Env);
+        plan.Op(PlanOp.Exec).U32((uint)inputs.ExtraFds);
+        return plan;
+    }
+
+    /// <summary>no_new_privs, scheduling, I/O priority: the same for a first process and for exec.</summary>
+    public static void Attributes(PlanWriter plan, ProcessSpec process)
+    {
+        if (process.NoNewPrivileges)
+            plan.Op(PlanOp.NoNewPrivileges);
+        if (process.Scheduler is { } scheduler)
+        {
+            ulong flags = 0;
+            foreach (string flag in scheduler.Flags ?? [])
+                flags |= ProcessAttributes.SchedulerFlag(flag);
+            plan.Op(PlanOp.Scheduler).U32(ProcessAttributes.SchedulerPolicy(scheduler.Policy)).U64(flags)
+                .U32(unchecked((uint)scheduler.Nice)).U32((uint)scheduler.Priority)
+                .U64(scheduler.Runtime).U64(scheduler.Deadline).U64(scheduler.Period);
+        }
+        if (process.IoPriority is { } priority)
+            plan.Op(PlanOp.IoPriority).U32(ProcessAttributes.IoPriority(priority));
+    }
+
+    /// <summary>Working directory, ids and capabilities: the same for a first process and for exec.</summary>
+    public static void Identity(PlanWriter plan, ProcessSpec process, bool ownStdio)
+    {
+        var unknown = new List<string>();
+        CapabilitiesSpec caps = process.Capabilities ?? new CapabilitiesSpec();
+        plan.Op(PlanOp.Identity).Text(process.Cwd!).U32(process.User.Uid).U32(process.User.Gid).U32s(process.User.AdditionalGids)
+            .U32(ownStdio ? 1u : 0)
+            .U64(CapabilityNames.Mask(caps.Bounding, unknown))
+            .U64(CapabilityNames.Mask(caps.Effective, unknown))
+            .U64(CapabilityNames.Mask(caps.Permitted, unknown))
+            .U64(CapabilityNames.Mask(caps.Inheritable, unknown))
+            .U64(CapabilityNames.Mask(caps.Ambient, unknown));
+        if (unknown.Count > 0)
+        {
+            unknown.Sort(StringComparer.Ordinal);
+            Logging.RuncLog.Warn($"ignoring unknown or unavailable capabilities: [{string.Join(' ', unknown)}]");
+        }
+    }
+
+    public static bool HasNamespace(LinuxSpec linux, string type) => Find(linux, type) is not null;
+
+    public static bool IsNew(LinuxSpec linux, string type) => Find(linux, type) is { } ns && string.IsNullOrEmpty(ns.Path);
+
+    private static NamespaceSpec? Find(LinuxSpec linux, string type)
+    {
+        foreach (NamespaceSpec ns in linux.Namespaces ?? [])
+        {
+            if (ns.Type == type)
+                return ns;
+        }
+        return null;
+    }
+
+    private static void Namespaces(PlanWriter plan, InitInputs inputs, LinuxSpec linux)
+    {
+        ulong fresh = 0;
+        foreach (NamespaceSpec ns in linux.Namespaces ?? [])
+        {
+            if (string.IsNullOrEmpty(ns.Path))
+                fresh |= NamespaceNames.Flag(ns.Type);
+        }
+        // A cgroup namespace's root is the cgroup at its making: only after the cgroups are joined.
+        ulong late = fresh & NamespaceNames.CLONE_NEWCGROUP;
+        bool time = (fresh & NamespaceNames.CLONE_NEWTIME) != 0;
+        fresh &= ~(NamespaceNames.CLONE_NEWCGROUP | NamespaceNames.CLONE_NEWTIME);
+
+        bool joinsUser = false;
+        foreach (JoinedNamespace ns in inputs.Joined)
+        {
+            if (ns.Type == "user")
+            {
+                joinsUser = true;
+                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.CLONE_NEWUSER).Text(ns.Path);
+            }
+        }
+        foreach (JoinedNamespace ns in inputs.Joined)
+        {
+            if (ns.Type is not ("user" or "pid"))
+                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.Flag(ns.Type)).Text(ns.Path);
+        }
+
+        // New namespaces belong to the user namespace that their maker is in; where that is joined, they can only come after it.
+        if (time || (joinsUser && (fresh & NamespaceNames.CLONE_NEWPID) != 0))
+        {
+            if (time)
+            {
+                plan.Op(PlanOp.Unshare).U64(NamespaceNames.CLONE_NEWTIME);
+                if (linux.TimeOffsets is { Count: > 0 } offsets)
+                {
+                    var text = new StringBuilder();
+                    foreach ((string clock, TimeOffsetSpec offset) in offsets)
+                        text.Append(CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
+                    plan.Op(PlanOp.TimeOffsets).Text(text.ToString());
+                }
+            }
+            plan.Op(PlanOp.Fork).U64(fresh);
+        }
+        else if (joinsUser)
+        {
+            late |= fresh;
+        }
+        else
+        {
+            plan.CloneFlags = fresh;
+        }
+        if (IsNew(linux, "user"))
+            plan.Sync(SyncKind.Maps, wait: true);
+        if (late != 0)
+            plan.Op(PlanOp.Unshare).U64(late);
+    }
+
+    private static void Rootfs(PlanWriter plan, InitInputs inputs, LinuxSpec linux, bool mountNamespace, bool userNamespace)
+    {
+        ulong propagation = 0, parent = 0;
+        ulong? asked = null;
+        if (!string.IsNullOrEmpty(linux.RootfsPropagation))
+        {
+            asked = MountOptionTable.PropagationFlag(linux.RootfsPropagation)
+                ?? throw new RuncException($"rootfsPropagation={linux.RootfsPropagation} is not supported");
+        }
+        if (mountNamespace)
+        {
+            propagation = asked ?? (MountOptionTable.MS_SLAVE | MountOptionTable.MS_REC);
+            parent = (propagation & MountOptionTable.MS_SHARED) != 0 || asked is null || (asked & MountOptionTable.MS_PRIVATE) != 0
+                ? MountOptionTable.MS_PRIVATE
+                : MountOptionTable.MS_SLAVE;
+        }
+        plan.Op(PlanOp.RootPrepare).Text(inputs.Rootfs).U64(propagation).U64(parent);
+        bool setUpDev = mountNamespace;
+        foreach (PlannedMount mount in inputs.Mounts)
+        {
+            Mount(plan, mount);
+            if ((mount.Flags.Flags & MountOptionTable.MS_BIND) != 0 && mount.Target.TrimEnd('/') == "/dev")
+                setUpDev = false;
+        }
+        foreach ((string link, string target) in inputs.MountLinks)
+            plan.Op(PlanOp.Symlink).Text(target).Text(link);
+        if (setUpDev)
+            Devices(plan, linux, userNamespace);
+
+        if (inputs.Spec.Hooks is { } hooks && (hooks.Prestart is { Count: > 0 } || hooks.CreateRuntime is { Count: > 0 }))
+            plan.Sync(SyncKind.Hooks, wait: true);
+        foreach ((string name, string value) in linux.Sysctl ?? [])
+            plan.Op(PlanOp.Sysctl).Text(SysctlFile(name)).Text(value);
+        Hooks(plan, inputs, inputs.Spec.Hooks?.CreateContainer, "createContainer", "creating", []);
+
+        RootMode mode = inputs.NoPivot && mountNamespace ? RootMode.Move : mountNamespace ? RootMode.Pivot : RootMode.Chroot;
+        plan.Op(PlanOp.RootEnter).U32((uint)mode);
+        if (mountNamespace && asked is { } flags && (flags & (MountOptionTable.MS_PRIVATE | MountOptionTable.MS_SLAVE)) == 0)
+            plan.Op(PlanOp.RootPropagation).U64(flags);
+        if (setUpDev)
+            plan.Op(PlanOp.DevNullReopen);
+        plan.Op(PlanOp.Mkdir).Text(inputs.Spec.Process!.Cwd!).U32(0x1ed);
+    }
+
+    private static void FinishRootfs(PlanWriter plan, InitInputs inputs, RuntimeSpec spec, bool mountNamespace, ProcessSpec process)
+    {
+        if (mountNamespace)
+        {
+            foreach (PlannedMount mount in inputs.Mounts)
+            {
+                bool written = mount.Type == "tmpfs" || mount.Target.TrimEnd('/') == "/dev";
+                if (written && (mount.Flags.Flags & MountOptionTable.MS_RDONLY) != 0)
+                    plan.Op(PlanOp.RemountReadOnly).Text(mount.Target);
+            }
+            if (spec.Root!.Readonly)
+                plan.Op(PlanOp.RootReadOnly);
+            plan.Op(PlanOp.Umask).U32(process.User.Umask ?? 0x12);
+        }
+        if (!string.IsNullOrEmpty(spec.Hostname))
+            plan.Op(PlanOp.Hostname).Text(spec.Hostname);
+        if (!string.IsNullOrEmpty(spec.Domainname))
+            plan.Op(PlanOp.Domainname).Text(spec.Domainname);
+        foreach (string path in spec.Linux?.ReadonlyPaths ?? [])
+            plan.Op(PlanOp.ReadOnlyPath).Text(path);
+        var masked = new List<string>();
+        foreach (string path in spec.Linux?.MaskedPaths ?? [])
+        {
+            if (masked.Contains(path))
+                continue;
+            masked.Add(path);
+            plan.Op(PlanOp.MaskPath).Text(path);
+        }
+    }
+
+    private static void Mount(PlanWriter plan, PlannedMount mount)
+    {
+        MountFlags f = mount.Flags;
+        plan.Op(PlanOp.Mount).Text(mount.Source).Text(mount.Target).Text(mount.Type).U64(f.Flags).U64(f.Cleared).Text(f.Data)
+            .U32((f.CopyUp ? 1u : 0) | (mount.CgroupFallback ? 2u : 0)).U64(f.RecursiveSet).U64(f.RecursiveClear)
+            .U64s(f.Propagation).Fd(mount.SourceFd);
+    }
+
+    private static void Devices(PlanWriter plan, LinuxSpec linux, bool userNamespace)
+    {
+        foreach ((string path, uint major, uint minor) in DefaultDevices)
+        {
+            if (!Overridden(linux, path))
+                Device(plan, userNamespace, path, S_IFCHR | 0x1b6, major, minor, 0, 0);
+        }
+        foreach (DeviceSpec device in linux.Devices ?? [])
+        {
+            // The container's ptmx is its devpts', whatever the spec lists.
+            if (device.Path == "/dev/ptmx")
+                continue;
+            uint type = device.Type switch
+            {
+                "c" or "u" => S_IFCHR,
+                "b" => S_IFBLK,
+                "p" => S_IFIFO,
+                _ => throw new RuncException($"invalid device type \"{device.Type}\" of {device.Path}"),
+            };
+            Device(plan, userNamespace, device.Path, type | ((device.FileMode ?? 0x1b6) & 0xfff), (uint)device.Major, (uint)device.Minor, device.Uid ?? 0, device.Gid ?? 0);
+        }
+        plan.Op(PlanOp.Ptmx);
+        foreach ((string target, string path) in DefaultLinks)
+            plan.Op(PlanOp.Symlink).Text(target).Text(path);
+        if (File.Exists("/proc/kcore"))
+            plan.Op(PlanOp.Symlink).Text("/proc/kcore").Text("/dev/core");
+    }
+
+    private static void Device(PlanWriter plan, bool bind, string path, uint mode, uint major, uint minor, uint uid, uint gid)
+    {
+        if (bind)
+            plan.Op(PlanOp.BindDevice).Text(path);
+        else
+            plan.Op(PlanOp.Mknod).Text(path).U32(mode).U32(major).U32(minor).U32(uid).U32(gid);
+    }
+
+    private static bool Overridden(LinuxSpec linux, string path)
+    {
+        foreach (DeviceSpec device in linux.Devices ?? [])
+        {
+            if (device.Path == path)
+                return true;
+        }
+        return false;
+    }
+
+    private static void Hooks(PlanWriter plan, InitInputs inputs, List<HookSpec>? hooks, string kind, string status, List<string> defaultEnv)
+    {
+        if (hooks is not { Count: > 0 } || inputs.HookState is null)
+            return;
+        (string before, string after) = inputs.HookState(status);
+        foreach (HookSpec hook in hooks)
+        {
+            plan.Op(PlanOp.Hook).Text(kind).Text(hook.Path).Texts(hook.Args).Texts(hook.Env ?? defaultEnv)
+                .U32((uint)(hook.Timeout ?? 0)).Text(before).Text(after);
+        }
+    }
+
+    /// <summary>"net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/…" both name a file below /proc/sys, as for sysctl(8).</summary>
+    internal static string SysctlFile(string name)
+    {
+        int first = name.AsSpan().IndexOfAny('.', '/');
+        if (first < 0 || name[first] == '/')
+            return name;
+        return string.Create(name.Length, name, static (span, text) =>
+        {
+            for (int i = 0; i < text.Length; i++)
+                span[i] = text[i] switch { '.' => '/', '/' => '.', _ => text[i] };
+        });
+    }
+}

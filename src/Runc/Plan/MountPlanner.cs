@@ -1,0 +1,118 @@
+using AotRuntime.Runc.Cgroups;
+using AotRuntime.Runc.Spec;
+
+namespace AotRuntime.Runc.Plan;
+
+/// <summary>Turns the spec's mounts into those that the launcher makes.</summary>
+internal static class MountPlanner
+{
+    private const ulong CgroupDefaults = MountOptionTable.MS_NOSUID | MountOptionTable.MS_NOEXEC | MountOptionTable.MS_NODEV;
+
+    /// <summary>The mounts in order; links that the cgroup v1 tree needs go to <paramref name="links"/>.</summary>
+    public static List<PlannedMount> Plan(RuntimeSpec spec, string bundle, ContainerCgroups cgroups, List<(string Link, string Target)> links)
+    {
+        var mounts = new List<PlannedMount>();
+        foreach (MountSpec m in spec.Mounts ?? [])
+        {
+            PlannedMount mount = One(m, bundle);
+            if (mount.Type == "cgroup" && !cgroups.Mounts.Unified)
+                CgroupV1(mount, spec.Linux ?? new LinuxSpec(), cgroups, mounts, links);
+            else if (mount.Type is "cgroup")
+                mounts.Add(CgroupV2(mount));
+            else
+                mounts.Add(mount);
+        }
+        return mounts;
+    }
+
+    internal static PlannedMount One(MountSpec m, string bundle)
+    {
+        MountFlags flags = MountOptionTable.Parse(m.Options);
+        bool bind = (flags.Flags & MountOptionTable.MS_BIND) != 0;
+        string type = m.Type ?? "";
+        if (type == "bind")
+        {
+            // "bind" alone as the type, without the option, was always taken to mean it.
+            bind = true;
+            flags.Flags |= MountOptionTable.MS_BIND;
+        }
+        if (flags.IdMap || m.UidMappings is { Count: > 0 } || m.GidMappings is { Count: > 0 })
+            throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts are not supported");
+        if (bind && flags.Data.Length > 0)
+            throw new RuncException($"invalid mount {m.Destination}: bind mounts cannot have any filesystem-specific options applied");
+        string source = m.Source ?? "";
+        if (bind && !source.StartsWith('/'))
+            source = bundle.TrimEnd('/') + "/" + source;
+        string target = m.Destination;
+        if (!target.StartsWith('/'))
+            target = "/" + target;
+        return new PlannedMount { Source = source, Target = target, Type = bind ? "bind" : type, Flags = flags };
+    }
+
+    private static PlannedMount CgroupV2(PlannedMount mount)
+    {
+        mount.Type = "cgroup2";
+        mount.CgroupFallback = true;
+        return mount;
+    }
+
+    /// <summary>A tmpfs with a mount for each v1 hierarchy: of the container's own cgroup, or in a cgroup namespace of all that it shows.</summary>
+    private static void CgroupV1(PlannedMount mount, LinuxSpec linux, ContainerCgroups cgroups, List<PlannedMount> mounts, List<(string Link, string Target)> links)
+    {
+        string target = mount.Target.TrimEnd('/');
+        bool readOnly = (mount.Flags.Flags & MountOptionTable.MS_RDONLY) != 0;
+        bool ownNamespace = InitPlan.HasNamespace(linux, "cgroup");
+        mounts.Add(new PlannedMount
+        {
+            Source = "tmpfs",
+            Target = target,
+            Type = "tmpfs",
+            Flags = new MountFlags
+            {
+                Flags = CgroupDefaults | (readOnly ? MountOptionTable.MS_RDONLY : 0),
+                Data = "mode=755",
+                Propagation = mount.Flags.Propagation,
+            },
+        });
+        foreach (CgroupHierarchy hierarchy in cgroups.Mounts.Hierarchies)
+        {
+            if (hierarchy.IsUnified)
+                continue;
+            string name = hierarchy.MountPoint[(hierarchy.MountPoint.LastIndexOf('/') + 1)..];
+            if (ownNamespace)
+            {
+                mounts.Add(new PlannedMount
+                {
+                    Source = name == "systemd" ? "systemd" : "cgroup",
+                    Target = $"{target}/{name}",
+                    Type = "cgroup",
+                    Flags = new MountFlags
+                    {
+                        Flags = CgroupDefaults | (readOnly ? MountOptionTable.MS_RDONLY : 0),
+                        Data = name == "systemd" ? "name=systemd" : name,
+                    },
+                });
+            }
+            else
+            {
+                mounts.Add(new PlannedMount
+                {
+                    Source = cgroups.PathIn(hierarchy),
+                    Target = $"{target}/{name}",
+                    Type = "bind",
+                    Flags = new MountFlags
+                    {
+                        Flags = MountOptionTable.MS_BIND | MountOptionTable.MS_REC | mount.Flags.Flags,
+                        Cleared = mount.Flags.Cleared,
+                        Propagation = mount.Flags.Propagation,
+                    },
+                });
+            }
+            if (name.Contains(','))
+            {
+                foreach (string part in name.Split(','))
+                    links.Add(($"{target}/{part}", name));
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using AotRuntime.Runc.Spec;
+
+namespace AotRuntime.Runc.State;
+
+/// <summary>state.json of a container, in <c>ROOT/ID/</c>: what later commands need to know of it.</summary>
+internal sealed class ContainerState
+{
+    public string OciVersion { get; set; } = "";
+    public string Id { get; set; } = "";
+    /// <summary>0 until the first process exists.</summary>
+    public int Pid { get; set; }
+    /// <summary>Field 22 of /proc/PID/stat: tells the process from a later one with its number.</summary>
+    public ulong StartTime { get; set; }
+    public string Created { get; set; } = "";
+    public string Bundle { get; set; } = "";
+    public string Rootfs { get; set; } = "";
+    public SortedDictionary<string, string>? Annotations { get; set; }
+    /// <summary>Where the container's processes are: hierarchy ("memory", "name=systemd", "" for cgroup2) to directory.</summary>
+    public SortedDictionary<string, string> Cgroups { get; set; } = new(StringComparer.Ordinal);
+    /// <summary>The directories among them, and above them, that were made for this container, parents first.</summary>
+    public List<string> CgroupsMade { get; set; } = [];
+    /// <summary>The spec's names of the namespaces that differ from the host's.</summary>
+    public List<string> Namespaces { get; set; } = [];
+    /// <summary>Whether the pid namespace is the container's own, so that it ends with its first process.</summary>
+    public bool OwnPidNamespace { get; set; }
+    public bool NoNewKeyring { get; set; }
+    public List<HookSpec>? Poststart { get; set; }
+    public List<HookSpec>? Poststop { get; set; }
+}
