@@ -81,7 +81,7 @@ internal sealed class LineLogger(string? module, LogOptions options) : ILogger
         {
             if (value.Key == "{OriginalFormat}" || Names(template, value.Key))
                 continue;
-            string key = value.Key;
+            string key = value.Key.TrimStart('@'); // a parameter named by a C# keyword
             if (fields.Exists(f => f.Key == key))
                 continue;
             fields.Add(new(key, value.Value switch

@@ -51,6 +51,7 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         ContentService contents = new(_metadata, content, _events, _collector);
         ContainersService containers = new(_metadata, _events, _collector);
         EventsService events = new(_events);
+        GrpcHealth.AddTo(_grpc);
         VersionService.Register(_grpc);
         new IntrospectionService(config.Root, _shims, snapshotters.Select(s => s.Name), failed).Register(_grpc);
         new NamespacesService(_metadata, _events).Register(_grpc);

@@ -15,6 +15,7 @@ namespace AotRuntime.Containerd;
 /// value     := quoted | [^\s,]+
 /// quoted    := a Go string; after ~= also between two | or two /
 /// </code>
+/// White space between these is skipped.
 /// </summary>
 internal ref struct FilterParser(string text)
 {
@@ -27,6 +28,7 @@ internal ref struct FilterParser(string text)
         while (true)
         {
             selectors.Add(ReadSelector());
+            SkipSpace();
             if (_at == _text.Length)
                 return [.. selectors];
             if (_text[_at] != ',')
@@ -37,12 +39,14 @@ internal ref struct FilterParser(string text)
 
     private Filter.Selector ReadSelector()
     {
+        SkipSpace();
         List<string> path = [ReadField()];
         while (_at < _text.Length && _text[_at] == '.')
         {
             _at++;
             path.Add(ReadField());
         }
+        SkipSpace();
         if (_at == _text.Length || _text[_at] == ',')
             return new Filter.Selector([.. path], Filter.Operator.Present, "");
 
@@ -57,6 +61,7 @@ internal ref struct FilterParser(string text)
         else
             throw Error("expected an operator (`==`|`!=`|`~=`)");
         _at += 2;
+        SkipSpace();
 
         string value = ReadValue(alternateQuotes: op == Filter.Operator.Match);
         try
@@ -67,6 +72,12 @@ internal ref struct FilterParser(string text)
         {
             throw Error(e.Message);
         }
+    }
+
+    private void SkipSpace()
+    {
+        while (_at < _text.Length && char.IsWhiteSpace(_text[_at]))
+            _at++;
     }
 
     private string ReadField()

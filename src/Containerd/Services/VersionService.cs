@@ -1,10 +1,9 @@
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Version;
-using AotRuntime.Rpc.Health;
 
 namespace AotRuntime.Containerd;
 
-/// <summary>containerd.services.version.v1 and grpc.health.v1.</summary>
+/// <summary>containerd.services.version.v1.</summary>
 internal static class VersionService
 {
     /// <summary>
@@ -13,16 +12,6 @@ internal static class VersionService
     /// </summary>
     public static string Version { get; } = $"v2.1.0+aotruntime.{typeof(VersionService).Assembly.GetName().Version?.ToString(3)}";
 
-    public static void Register(RpcServiceTable table)
-    {
+    public static void Register(RpcServiceTable table) =>
         table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(new VersionResponse { Version = Version }));
-        table.Unary(HealthMethods.Check, (_, _) => ValueTask.FromResult(Serving()));
-        table.ServerStream(HealthMethods.Watch, async (_, writer, context) =>
-        {
-            await writer.WriteAsync(Serving(), context.Cancelled).ConfigureAwait(false);
-            await Task.Delay(Timeout.InfiniteTimeSpan, context.Cancelled).ConfigureAwait(false);
-        });
-    }
-
-    private static HealthCheckResponse Serving() => new() { Status = HealthCheckResponse.Types.ServingStatus.Serving };
 }
