@@ -72,6 +72,7 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
         _framing = BodyFraming.None;
         _discard = false;
         _declared = 0;
+        _lent = false;
         Written = 0;
         Completed = false;
         Failure = null;

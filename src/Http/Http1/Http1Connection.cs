@@ -172,7 +172,7 @@ internal sealed class Http1Connection
             if (failure is not null && TakeFailure(failure) is { } broken)
                 return broken;
             if (_exchange.Upgraded)
-                return End.Close;
+                return End.Linger;
             _exchange.WriteEnd();
             if (!_exchange.BodyWriter.IsWhole)
             {
@@ -318,16 +318,25 @@ internal sealed class Http1Connection
         if (_watch is { } watch)
         {
             _watch = null;
-            _input.AdvanceTo((await watch.ConfigureAwait(false)).Buffer.End);
+            ReadResult seen = await watch.ConfigureAwait(false);
+            _input.AdvanceTo(seen.Buffer.End);
+            if (seen.IsCompleted)
+                return;
         }
-        while (true)
+        try
         {
-            ReadResult read = await _input.ReadAsync().ConfigureAwait(false);
-            if (read.IsCanceled && Transport.Closed.IsCancellationRequested)
-                return;
-            _input.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-                return;
+            while (true)
+            {
+                ReadResult read = await _input.ReadAsync().ConfigureAwait(false);
+                _input.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                    return;
+            }
+        }
+        catch (InvalidOperationException) when (_exchange.Upgraded)
+        {
+            // The handler has completed the input, or still has a read pending: it knows best how much it wants to see.
+            return;
         }
     }
 

@@ -33,8 +33,17 @@ internal sealed class SocketConnection : TransportConnection
     {
         _socket = socket;
         if (socket.AddressFamily == AddressFamily.Unix)
+        {
             Peer = ReadPeer(socket);
-        RemoteAddress = socket.AddressFamily == AddressFamily.Unix ? "@" : DescribeRemote(socket);
+            RemoteAddress = "@";
+        }
+        else
+        {
+            socket.NoDelay = true;
+            // A peer whose machine is gone is found out in minutes, not never.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            RemoteAddress = DescribeRemote(socket);
+        }
         _receiver = new SocketReceiver(socket, HalfDone);
         _sending = SendLoopAsync();
     }

@@ -24,8 +24,6 @@ internal sealed class SocketListener(Socket socket, string address, string? path
                 Socket accepted = await socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
                 try
                 {
-                    if (accepted.AddressFamily is AddressFamily.InterNetwork or AddressFamily.InterNetworkV6)
-                        accepted.NoDelay = true;
                     return new SocketConnection(accepted);
                 }
                 catch (SocketException)
