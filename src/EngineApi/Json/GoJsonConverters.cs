@@ -63,8 +63,9 @@ internal sealed class GoStringConverter : JsonConverter<string>
 }
 
 /// <summary><c>Cmd</c> and <c>Entrypoint</c>: a list, or one string that stands for a list of one (<c>strslice</c>).</summary>
-internal sealed class StringOrListConverter : JsonConverter<List<string>>
+public sealed class StringOrListConverter : JsonConverter<List<string>>
 {
+    /// <inheritdoc/>
     public override List<string>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType == JsonTokenType.Null)
@@ -83,6 +84,7 @@ internal sealed class StringOrListConverter : JsonConverter<List<string>>
         return list;
     }
 
+    /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, List<string> value, JsonSerializerOptions options)
     {
         writer.WriteStartArray();
