@@ -211,7 +211,7 @@ internal sealed partial class ContainerdSupervisor : IAsyncDisposable
           level = "{_logLevel}"
         """ + "\n";
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "started new containerd process")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "started new containerd process at {address} (pid {pid})")]
     private static partial void LogStarted(ILogger log, string address, int pid);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "containerd did not start")]

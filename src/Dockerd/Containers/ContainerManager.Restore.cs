@@ -1,0 +1,185 @@
+using AotRuntime.Dockerd.Networks;
+using AotRuntime.EngineApi;
+using AotRuntime.Rpc;
+using AotRuntime.Rpc.Containerd.Types;
+using Microsoft.Extensions.Logging;
+
+namespace AotRuntime.Dockerd.Containers;
+
+internal sealed partial class ContainerManager
+{
+    /// <summary>Brings containers back after a start of the daemon: those that run are taken over, exits that were missed are collected.</summary>
+    public async Task RestoreAsync(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(ContainersFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute);
+        foreach (ContainerRecord record in _store.Load())
+            _containers[record.Id] = new Container(record, Path.Combine(ContainersFolder, record.Id));
+        AotRuntime.Linux.MountTable.UnmountTree(MountsFolder, detach: true);
+
+        List<(Container Container, Process? Task)> wereRunning = [];
+        List<NetworkAttachRequest> attached = [];
+        foreach (Container container in _containers.Values)
+        {
+            if (!container.State.Running || container.State.Restarting)
+                continue;
+            Process? task = await _services.Containerd.GetAsync(container.Id, "", cancellationToken).ConfigureAwait(false);
+            wereRunning.Add((container, task));
+            if (task is { Status: not Status.Stopped } && container.Record.Network is { } network)
+                attached.Add(NetworkRequest(container, (int)task.Pid) with { Previous = network });
+        }
+        await _services.Networks.StartAsync(attached, cancellationToken).ConfigureAwait(false);
+        foreach ((Container container, Process? task) in wereRunning)
+            await RestoreOneAsync(container, task).ConfigureAwait(false);
+    }
+
+    /// <summary>Starts what its policy says, finishes removals that a crash interrupted. Runs once clients are served.</summary>
+    public async Task StartByPolicyAsync()
+    {
+        foreach (Container container in All().Reverse())
+        {
+            try
+            {
+                if (container.Record.Removing || (container.Record.HostConfig.AutoRemove && container.Record.StartedBefore && !container.State.Running))
+                {
+                    container.Record.Removing = false;
+                    await RemoveAsync(container, force: true, volumes: true, CancellationToken.None).ConfigureAwait(false);
+                    continue;
+                }
+                string policy = container.Record.HostConfig.RestartPolicy?.Name ?? "no";
+                bool waiting = container.State.Restarting;
+                bool wanted = policy switch
+                {
+                    "always" => true,
+                    "unless-stopped" => !container.Record.StoppedByUser,
+                    "on-failure" => waiting,
+                    _ => false,
+                };
+                if (waiting)
+                {
+                    container.State.Running = false;
+                    container.State.Restarting = false;
+                    container.State.Status = "exited";
+                }
+                if (wanted && !container.State.Running && container.Record.StartedBefore)
+                {
+                    await container.Lock.WaitAsync().ConfigureAwait(false);
+                    try
+                    {
+                        await StartLockedAsync(container).ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        container.Lock.Release();
+                    }
+                }
+                else if (waiting)
+                {
+                    _store.Save(container.Record);
+                }
+            }
+            catch (Exception e)
+            {
+                LogPolicyStartFailed(Log, container.Id, e);
+            }
+        }
+    }
+
+    /// <summary>Asks containerd what became of a container that is thought to run; for events that were missed.</summary>
+    public async Task ReconcileAsync(Container container)
+    {
+        try
+        {
+            if (!container.State.Running || container.State.Restarting)
+                return;
+            Process? task = await _services.Containerd.GetAsync(container.Id).ConfigureAwait(false);
+            if (task is null)
+                await OnExitAsync(container, 255, DateTimeOffset.UtcNow).ConfigureAwait(false);
+            else if (task.Status == Status.Stopped)
+                await OnExitAsync(container, (int)task.ExitStatus, task.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow).ConfigureAwait(false);
+            foreach (ExecSession exec in container.Execs.Values)
+                await exec.ReconcileAsync().ConfigureAwait(false);
+        }
+        catch (RpcException e)
+        {
+            LogReconcileFailed(Log, container.Id, e);
+        }
+    }
+
+    /// <summary>Asks about all of them.</summary>
+    public async Task ReconcileAllAsync()
+    {
+        foreach (Container container in _containers.Values)
+            await ReconcileAsync(container).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the daemon's work: stops the containers, or leaves them to the next daemon.</summary>
+    public async Task ShutdownAsync()
+    {
+        _shuttingDown = true;
+        foreach (Container container in _containers.Values)
+            container.RestartDelay?.Cancel();
+        if (Options.LiveRestore)
+            return;
+        await Parallel.ForEachAsync(_containers.Values.Where(c => c.State.Running && !c.State.Restarting), async (container, _) =>
+        {
+            bool stoppedByUser = container.Record.StoppedByUser;
+            try
+            {
+                await StopForGoodAsync(container, null, null, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                LogShutdownStopFailed(Log, container.Id, e);
+            }
+            // The daemon's end is not the user's wish: the next daemon starts it again if its policy says so.
+            container.Record.StoppedByUser = stoppedByUser;
+            if (_containers.ContainsKey(container.Id))
+                _store.Save(container.Record);
+        }).ConfigureAwait(false);
+    }
+
+    private async Task RestoreOneAsync(Container container, Process? task)
+    {
+        try
+        {
+            if (task is null)
+            {
+                await container.Lock.WaitAsync().ConfigureAwait(false);
+                try
+                {
+                    await FinishRunAsync(container, 255, DateTimeOffset.UtcNow).ConfigureAwait(false);
+                }
+                finally
+                {
+                    container.Lock.Release();
+                }
+                return;
+            }
+            // What was written while no daemon was there waits in the FIFOs.
+            container.Log.Begin();
+            container.Hub.Begin(OpenStreams(container));
+            container.State.Pid = (int)task.Pid;
+            container.State.Paused = task.Status == Status.Paused;
+            if (task.Status == Status.Stopped)
+                await OnExitAsync(container, (int)task.ExitStatus, task.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow).ConfigureAwait(false);
+            else
+                container.Health = HealthMonitor.Create(this, container);
+        }
+        catch (Exception e)
+        {
+            LogRestoreFailed(Log, container.Id, e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "failed to start container {id}")]
+    private static partial void LogPolicyStartFailed(ILogger log, string id, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "failed to ask about container {id}")]
+    private static partial void LogReconcileFailed(ILogger log, string id, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "failed to stop container {id}")]
+    private static partial void LogShutdownStopFailed(ILogger log, string id, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "failed to restore container {id}")]
+    private static partial void LogRestoreFailed(ILogger log, string id, Exception error);
+}
