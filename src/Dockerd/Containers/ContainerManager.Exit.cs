@@ -19,7 +19,7 @@ internal sealed partial class ContainerManager
         await container.Lock.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (!container.State.Running)
+            if (!container.State.Running || container.State.Restarting)
                 return; // told twice: by an event and by asking
             await FinishRunAsync(container, exitCode, exitedAt).ConfigureAwait(false);
         }

@@ -1,0 +1,105 @@
+using System.Globalization;
+using AotRuntime.Dockerd.Config;
+using AotRuntime.Http;
+using AotRuntime.Linux;
+using Microsoft.Extensions.Logging;
+
+namespace AotRuntime.Dockerd.Host;
+
+/// <summary>Opens what <c>-H</c> names.</summary>
+internal static partial class Listeners
+{
+    private const int DefaultPort = 2375;
+
+    /// <summary>Opens all of them, or none.</summary>
+    /// <exception cref="ConfigException">An address is invalid or not to be had.</exception>
+    public static IReadOnlyList<TransportListener> Open(DaemonOptions options, ILogger log)
+    {
+        List<TransportListener> listeners = [];
+        foreach (string host in options.Hosts)
+        {
+            int scheme = host.IndexOf("://", StringComparison.Ordinal);
+            string protocol = scheme < 0 ? "tcp" : host[..scheme];
+            string address = scheme < 0 ? host : host[(scheme + 3)..];
+            try
+            {
+                switch (protocol)
+                {
+                    case "unix":
+                        listeners.Add(Unix(address.Length > 0 ? address : "/var/run/docker.sock", options, log));
+                        break;
+                    case "tcp":
+                        listeners.Add(Tcp(address, log));
+                        break;
+                    case "fd":
+                        listeners.AddRange(SystemdSockets.Listen(address));
+                        break;
+                    default:
+                        throw new ConfigException($"invalid bind address ({host}): unsupported proto '{protocol}'");
+                }
+            }
+            catch (IOException e)
+            {
+                throw new ConfigException($"failed to load listeners: {e.Message}");
+            }
+        }
+        if (listeners.Count == 0)
+            throw new ConfigException("failed to load listeners: no sockets found via socket activation: make sure the service was started by systemd");
+        return listeners;
+    }
+
+    private static TransportListener Unix(string path, DaemonOptions options, ILogger log)
+    {
+        uint gid = 0;
+        if (options.Group.Length > 0)
+        {
+            if (FindGroup(options.Group) is { } found)
+                gid = found;
+            else if (options.GroupIsGiven)
+                throw new ConfigException($"failed to load listeners: can't create unix socket {path}: unable to resolve group \"{options.Group}\": no such group");
+            else
+                LogNoGroup(log, path, options.Group);
+        }
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder)
+            Directory.CreateDirectory(folder);
+        return Transport.ListenUnix(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, gid);
+    }
+
+    private static TransportListener Tcp(string address, ILogger log)
+    {
+        string host = address, port = "";
+        int colon = address.LastIndexOf(':');
+        if (colon >= 0 && !address.EndsWith(']'))
+        {
+            host = address[..colon];
+            port = address[(colon + 1)..];
+        }
+        host = host.Trim('[', ']');
+        int number = DefaultPort;
+        if (port.Length > 0 && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number > 65535))
+            throw new ConfigException($"invalid bind address (tcp://{address}): invalid port \"{port}\"");
+        if (host.Length == 0)
+            host = "127.0.0.1";
+        LogInsecure(log, $"tcp://{address}");
+        return Transport.ListenTcp(host, number);
+    }
+
+    private static uint? FindGroup(string group)
+    {
+        if (uint.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out uint id))
+            return id;
+        foreach (string line in File.Exists("/etc/group") ? File.ReadLines("/etc/group") : [])
+        {
+            string[] fields = line.Split(':');
+            if (fields.Length >= 3 && fields[0] == group && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint gid))
+                return gid;
+        }
+        return null;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "could not change group {path} to {group}: group {group} not found")]
+    private static partial void LogNoGroup(ILogger log, string path, string group);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "[DEPRECATION NOTICE]: API is accessible on {address} without encryption. Access to the remote API is equivalent to root access on the host. Refer to the 'Docker daemon attack surface' section in the documentation for more information: https://docs.docker.com/go/attack-surface/")]
+    private static partial void LogInsecure(ILogger log, string address);
+}

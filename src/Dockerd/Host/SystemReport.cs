@@ -1,0 +1,216 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using AotRuntime.Dockerd.Api;
+using AotRuntime.Dockerd.Config;
+using AotRuntime.Dockerd.Containers;
+using AotRuntime.EngineApi;
+using AotRuntime.Rpc;
+
+namespace AotRuntime.Dockerd.Host;
+
+/// <summary>What <c>docker version</c>, <c>info</c> and <c>system df</c> show.</summary>
+internal sealed class SystemReport(DaemonServices services, ContainerManager containers, string daemonId, IReadOnlyList<string> warnings)
+{
+    private static string Architecture => RuntimeInformation.OSArchitecture == global::System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64";
+
+    private static string KernelVersion => ReadLine("/proc/sys/kernel/osrelease");
+
+    /// <summary>For <c>GET /version</c>.</summary>
+    public async Task<SystemVersion> VersionAsync()
+    {
+        Rpc.Containerd.Version.VersionResponse containerd = await ContainerdVersionAsync().ConfigureAwait(false);
+        return new SystemVersion
+        {
+            Platform = new PlatformName { Name = "AotRuntime Engine" },
+            Components =
+            [
+                new ComponentVersion
+                {
+                    Name = "Engine",
+                    Version = ApiServer.ServerVersion,
+                    Details = new Dictionary<string, string>
+                    {
+                        ["ApiVersion"] = ApiVersions.Current,
+                        ["Arch"] = Architecture,
+                        ["BuildTime"] = "",
+                        ["Experimental"] = services.Options.Experimental ? "true" : "false",
+                        ["GitCommit"] = "aotruntime",
+                        ["GoVersion"] = "",
+                        ["KernelVersion"] = KernelVersion,
+                        ["MinAPIVersion"] = ApiVersions.Minimum,
+                        ["Os"] = "linux",
+                    },
+                },
+                new ComponentVersion
+                {
+                    Name = "containerd",
+                    Version = containerd.Version,
+                    Details = new Dictionary<string, string> { ["GitCommit"] = containerd.Revision },
+                },
+            ],
+            Version = ApiServer.ServerVersion,
+            ApiVersion = ApiVersions.Current,
+            MinApiVersion = ApiVersions.Minimum,
+            GitCommit = "aotruntime",
+            Os = "linux",
+            Arch = Architecture,
+            KernelVersion = KernelVersion,
+            Experimental = services.Options.Experimental,
+        };
+    }
+
+    /// <summary>For <c>GET /info</c>.</summary>
+    public async Task<SystemInfo> InfoAsync()
+    {
+        DaemonOptions options = services.Options;
+        IReadOnlyList<Container> all = containers.All();
+        List<ImageSummary> images = await services.Images.ListAsync(new Filters(), all: false, sharedSize: false).ConfigureAwait(false);
+        Rpc.Containerd.Version.VersionResponse containerd = await ContainerdVersionAsync().ConfigureAwait(false);
+        Dictionary<string, RuntimeInfo> runtimes = new() { [DaemonOptions.DefaultRuntimeName] = new RuntimeInfo { Path = "runc" } };
+        foreach ((string name, RuntimeOption runtime) in options.Runtimes)
+            runtimes[name] = new RuntimeInfo { Path = runtime.Path };
+        bool v1 = !DaemonServices.CgroupV2;
+        return new SystemInfo
+        {
+            Id = daemonId,
+            Containers = all.Count,
+            ContainersRunning = all.Count(c => c.State.Running && !c.State.Paused),
+            ContainersPaused = all.Count(c => c.State.Paused),
+            ContainersStopped = all.Count(c => !c.State.Running),
+            Images = images.Count,
+            Driver = services.Images.Snapshotter,
+            DriverStatus = [["driver-type", "io.containerd.snapshotter.v1"]],
+            MemoryLimit = true,
+            SwapLimit = !v1 || File.Exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"),
+            CpuCfsPeriod = true,
+            CpuCfsQuota = true,
+            CpuShares = true,
+            CpuSet = true,
+            PidsLimit = true,
+            IPv4Forwarding = ReadLine("/proc/sys/net/ipv4/ip_forward") == "1",
+            Debug = options.Debug,
+            NFd = Count("/proc/self/fd"),
+            OomKillDisable = v1,
+            NGoroutines = Count("/proc/self/task"),
+            SystemTime = GoTime.Format(DateTimeOffset.UtcNow),
+            LoggingDriver = options.LogDriver,
+            CgroupDriver = "cgroupfs",
+            CgroupVersion = v1 ? "1" : "2",
+            NEventsListener = services.Events.ListenerCount,
+            KernelVersion = KernelVersion,
+            OperatingSystem = OsRelease("PRETTY_NAME"),
+            OSVersion = OsRelease("VERSION_ID"),
+            OSType = "linux",
+            Architecture = Architecture == "arm64" ? "aarch64" : "x86_64",
+            IndexServerAddress = "https://index.docker.io/v1/",
+            RegistryConfig = Registries(options),
+            Ncpu = Environment.ProcessorCount,
+            MemTotal = MemoryTotal(),
+            DockerRootDir = options.DataRoot,
+            HttpProxy = Variable("HTTP_PROXY"),
+            HttpsProxy = Variable("HTTPS_PROXY"),
+            NoProxy = Variable("NO_PROXY"),
+            Name = Environment.MachineName,
+            Labels = options.Labels,
+            ExperimentalBuild = options.Experimental,
+            ServerVersion = ApiServer.ServerVersion,
+            Runtimes = runtimes,
+            DefaultRuntime = options.DefaultRuntime,
+            LiveRestoreEnabled = options.LiveRestore,
+            InitBinary = "docker-init",
+            ContainerdCommit = new CommitInfo { Id = containerd.Revision },
+            SecurityOptions = [],
+            Containerd = new ContainerdInfo
+            {
+                Address = options.Containerd.Length > 0 ? options.Containerd : Path.Combine(options.ExecRoot, "containerd", "containerd.sock"),
+                Namespaces = new ContainerdNamespaces { Containers = options.ContainerdNamespace, Plugins = "plugins." + options.ContainerdNamespace },
+            },
+            Warnings = warnings.Count > 0 ? [.. warnings] : null,
+        };
+    }
+
+    /// <summary>For <c>GET /system/df</c>.</summary>
+    public async Task<DiskUsage> DiskUsageAsync(CancellationToken cancellationToken)
+    {
+        List<ContainerSummary> summaries = [];
+        foreach (Container container in containers.All())
+        {
+            ContainerSummary summary = ContainerView.Summary(container);
+            summary.SizeRw = await services.Containerd.SnapshotUsageAsync(container.Record.Snapshotter, container.Id, cancellationToken).ConfigureAwait(false);
+            summaries.Add(summary);
+        }
+        List<ImageSummary> images = await services.Images.ListAsync(new Filters(), all: false, sharedSize: true, cancellationToken).ConfigureAwait(false);
+        foreach (ImageSummary image in images)
+            image.Containers = summaries.Count(s => s.ImageId == image.Id);
+        List<Volume> volumes = [];
+        foreach (Volume volume in services.Volumes.List())
+        {
+            volume.UsageData = new VolumeUsage { RefCount = containers.UsersOfVolume(volume.Name).Count, Size = services.Volumes.Size(volume.Name) };
+            volumes.Add(volume);
+        }
+        return new DiskUsage
+        {
+            LayersSize = images.Sum(i => Math.Max(0, i.Size)),
+            Images = images,
+            Containers = summaries,
+            Volumes = volumes,
+            BuildCache = [],
+        };
+    }
+
+    private async Task<Rpc.Containerd.Version.VersionResponse> ContainerdVersionAsync()
+    {
+        try
+        {
+            return await services.Containerd.VersionAsync(TimeSpan.FromSeconds(2)).ConfigureAwait(false);
+        }
+        catch (RpcException)
+        {
+            return new Rpc.Containerd.Version.VersionResponse { Version = "unknown" };
+        }
+    }
+
+    private static RegistryServiceConfig Registries(DaemonOptions options)
+    {
+        RegistryServiceConfig config = new() { Mirrors = options.RegistryMirrors.Count > 0 ? options.RegistryMirrors : null };
+        config.InsecureRegistryCidrs.Add("::1/128");
+        config.InsecureRegistryCidrs.Add("127.0.0.0/8");
+        config.IndexConfigs["docker.io"] = new RegistryIndexInfo { Name = "docker.io", Mirrors = options.RegistryMirrors, Secure = true, Official = true };
+        foreach (string registry in options.InsecureRegistries)
+        {
+            if (registry.Contains('/'))
+                config.InsecureRegistryCidrs.Add(registry);
+            else
+                config.IndexConfigs[registry] = new RegistryIndexInfo { Name = registry };
+        }
+        return config;
+    }
+
+    private static string Variable(string name) => Environment.GetEnvironmentVariable(name) ?? Environment.GetEnvironmentVariable(name.ToLowerInvariant()) ?? "";
+
+    private static int Count(string folder) => Directory.EnumerateFileSystemEntries(folder).Count();
+
+    private static string ReadLine(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : "";
+
+    private static string OsRelease(string key)
+    {
+        string file = File.Exists("/etc/os-release") ? "/etc/os-release" : "/usr/lib/os-release";
+        foreach (string line in File.Exists(file) ? File.ReadLines(file) : [])
+        {
+            if (line.StartsWith(key + "=", StringComparison.Ordinal))
+                return line[(key.Length + 1)..].Trim('"', '\'');
+        }
+        return "";
+    }
+
+    private static long MemoryTotal()
+    {
+        foreach (string line in File.ReadLines("/proc/meminfo"))
+        {
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words is ["MemTotal:", string kilobytes, ..])
+                return long.Parse(kilobytes, CultureInfo.InvariantCulture) * 1024;
+        }
+        return 0;
+    }
+}
