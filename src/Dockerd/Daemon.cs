@@ -70,15 +70,17 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
     private async Task ServeAsync(ContainerdClient client, IReadOnlyList<TransportListener> listeners, CancellationTokenSource stopping)
     {
         EventBus events = new();
+        Images.ImageStore images = Parts.CreateImages(options, client, events);
+        await images.RecoverAsync(stopping.Token).ConfigureAwait(false);
         DaemonServices services = new()
         {
             Options = options,
             Log = log,
             Containerd = client,
             Events = events,
-            Images = Parts.CreateImages(options, client, events, log),
-            Networks = Parts.CreateNetworks(options, log),
-            Volumes = Parts.CreateVolumes(options, log),
+            Images = images,
+            Networks = Parts.CreateNetworks(),
+            Volumes = Parts.CreateVolumes(),
         };
         using ContainerManager containers = new(services);
         await containers.RestoreAsync(stopping.Token).ConfigureAwait(false);

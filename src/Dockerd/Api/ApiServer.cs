@@ -58,7 +58,7 @@ internal sealed partial class ApiServer(Router router, ILogger log)
     private static (int Status, string Message) Translate(Exception error) => error switch
     {
         ApiException api => (api.StatusCode, api.Message),
-        HttpProtocolException http => (400, http.Message),
+        AotRuntime.Http.HttpProtocolException http => (400, http.Message),
         RpcException { Status: RpcStatus.Unavailable } rpc => (503, $"containerd is not available: {rpc.Message}"),
         RpcException { Status: RpcStatus.NotFound } rpc => (404, rpc.Message),
         FormatException format => (400, format.Message),
