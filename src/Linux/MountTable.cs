@@ -45,7 +45,7 @@ public static class MountTable
     }
 
     /// <summary>A space, a tab, a newline and a backslash are written \040, \011, \012 and \134.</summary>
-    internal static string Unescape(string text)
+    public static string Unescape(string text)
     {
         if (!text.Contains('\\'))
             return text;

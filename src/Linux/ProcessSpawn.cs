@@ -104,10 +104,10 @@ public static class ProcessSpawn
     /// </summary>
     public static string? FindRole(string name)
     {
-        // The link's own folder counts, not its target's: argv[0] where it has a path, else the program's file.
-        foreach (string? program in new[] { Environment.GetCommandLineArgs()[0], Environment.ProcessPath })
+        // The link's own folder counts first, then its target's.
+        foreach (string? program in new[] { ProgramPath, Environment.ProcessPath })
         {
-            if (program is null || !program.Contains('/'))
+            if (program is null)
                 continue;
             string file = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(program))!, name);
             if (File.Exists(file))
@@ -115,6 +115,12 @@ public static class ProcessSpawn
         }
         return FindExecutable(name);
     }
+
+    /// <summary>argv[0], which names the role; not what a managed host makes of it.</summary>
+    public static string ProgramName { get; } = File.ReadAllText("/proc/self/cmdline").Split('\0', 2)[0];
+
+    /// <summary>The file that this process was started by, a link where that was one; null where it can't be told.</summary>
+    public static string? ProgramPath { get; } = ProgramName.Contains('/') ? (File.Exists(ProgramName) ? ProgramName : null) : FindExecutable(ProgramName);
 
     /// <summary>This process's environment as NAME=VALUE.</summary>
     public static List<string> CurrentEnvironment()

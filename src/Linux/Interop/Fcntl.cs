@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Linux;
 
 public static partial class Sys
 {
+    private const int F_DUPFD_CLOEXEC = 1030;
     private const int F_GETFL = 3;
     private const int F_SETFL = 4;
     private const int O_NONBLOCK = 0x800;
@@ -18,4 +20,9 @@ public static partial class Sys
         int flags = LinuxException.Check(fcntl(file, F_GETFL, 0), "fcntl", "F_GETFL");
         LinuxException.Check(fcntl(file, F_SETFL, flags | O_NONBLOCK), "fcntl", "F_SETFL");
     }
+
+    /// <summary>Another descriptor for the same open file description, close-on-exec.</summary>
+    /// <exception cref="LinuxException">EMFILE, …</exception>
+    public static SafeFileHandle Duplicate(SafeHandle file) =>
+        new(LinuxException.Check(fcntl(file, F_DUPFD_CLOEXEC, 3), "fcntl", "F_DUPFD_CLOEXEC"), ownsHandle: true);
 }

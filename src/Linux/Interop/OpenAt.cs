@@ -14,6 +14,7 @@ public enum OpenFlags
     Create = 0x40,
     Exclusive = 0x80,
     Truncate = 0x200,
+    Append = 0x400,
     NonBlock = 0x800,
     Directory = 0x10000,
     NoFollow = 0x20000,
