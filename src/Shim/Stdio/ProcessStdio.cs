@@ -13,8 +13,10 @@ internal sealed class ProcessStdio : IDisposable
     private readonly List<Relay> _outputs = [];
     private readonly List<SafeHandle> _childEnds = [];
     private readonly List<SafeHandle> _keep = [];
+    private readonly List<(SafeFileHandle Ours, string Path)> _outputPipes = [];
     private readonly StdioPaths _paths;
     private readonly IoLoop _loop;
+    private SafeFileHandle? _inputPipe;
     private Relay? _input;
     private SafeFileHandle? _inputKeep;
     private SafeFileHandle? _console;
@@ -58,8 +60,13 @@ internal sealed class ProcessStdio : IDisposable
         }
     }
 
-    /// <summary>The runtime has returned: lets go of what the process inherited, and takes the terminal where there is one.</summary>
+    /// <summary>
+    /// The runtime has returned: lets go of what the process inherited, takes the terminal where there is one, and opens the
+    /// client's side. Not before: a client may send the end of its input as soon as somebody reads it, and can say so with
+    /// CloseIO only once its task is there.
+    /// </summary>
     /// <exception cref="ShimException">The terminal did not come.</exception>
+    /// <exception cref="IOException">A FIFO or file can't be opened.</exception>
     public void Started()
     {
         foreach (SafeHandle end in _childEnds)
@@ -67,8 +74,10 @@ internal sealed class ProcessStdio : IDisposable
         _childEnds.Clear();
         Inherited = null;
         if (_consoleSocket is null)
+        {
+            StartPipes();
             return;
-
+        }
         using (_consoleSocket)
         {
             _console = _consoleSocket.Receive(ConsoleTimeoutMilliseconds)
@@ -76,16 +85,16 @@ internal sealed class ProcessStdio : IDisposable
         }
         _consoleSocket = null;
         Sys.SetNonBlocking(_console);
+        SafeFileHandle master = Sys.Duplicate(_console);
+        if (_logger is not null)
+            _outputs.Add(new Relay(_loop, master, NonBlocking(_logger.TakeStdout()), splice: false));
+        else
+            _outputs.Add(new Relay(_loop, master, OpenOutput(_paths.Stdout), splice: false));
         if (_paths.Stdin.Length > 0)
         {
             (SafeFileHandle read, _inputKeep) = FifoEnds.OpenInput(_paths.Stdin);
             _input = new Relay(_loop, read, Sys.Duplicate(_console), splice: false);
         }
-        SafeFileHandle master = Sys.Duplicate(_console);
-        if (_logger is not null)
-            _outputs.Add(new Relay(_loop, master, _logger.TakeStdout(), splice: false));
-        else
-            _outputs.Add(new Relay(_loop, master, OpenOutput(_paths.Stdout), splice: false));
     }
 
     /// <summary>Sets the terminal's size; nothing happens without one.</summary>
@@ -115,6 +124,9 @@ internal sealed class ProcessStdio : IDisposable
         CloseInput();
         foreach (SafeHandle handle in _childEnds)
             handle.Dispose();
+        foreach ((SafeFileHandle ours, _) in _outputPipes)
+            ours.Dispose();
+        _inputPipe?.Dispose();
         foreach (SafeHandle handle in _keep)
             handle.Dispose();
         _console?.Dispose();
@@ -126,9 +138,7 @@ internal sealed class ProcessStdio : IDisposable
         SafeFileHandle input, output, error;
         if (_paths.Stdin.Length > 0)
         {
-            (input, SafeFileHandle ours) = NewPipe(readerIsChild: true, uid, gid);
-            (SafeFileHandle read, _inputKeep) = FifoEnds.OpenInput(_paths.Stdin);
-            _input = new Relay(_loop, read, ours, splice: true);
+            (input, _inputPipe) = NewPipe(readerIsChild: true, uid, gid);
         }
         else
         {
@@ -153,11 +163,32 @@ internal sealed class ProcessStdio : IDisposable
     {
         if (path.Length == 0)
             return Null(FileAccess.Write);
-        SafeFileHandle to = OpenOutput(path);
         (SafeFileHandle child, SafeFileHandle ours) = NewPipe(readerIsChild: false, uid, gid);
-        // A file that is appended to can't be spliced into.
-        _outputs.Add(new Relay(_loop, ours, to, splice: _paths.Scheme != "file"));
+        _outputPipes.Add((ours, path));
         return child;
+    }
+
+    private void StartPipes()
+    {
+        while (_outputPipes.Count > 0)
+        {
+            (SafeFileHandle ours, string path) = _outputPipes[0];
+            // A file that is appended to can't be spliced into.
+            _outputs.Add(new Relay(_loop, ours, OpenOutput(path), splice: _paths.Scheme != "file"));
+            _outputPipes.RemoveAt(0);
+        }
+        if (_inputPipe is not null)
+        {
+            (SafeFileHandle read, _inputKeep) = FifoEnds.OpenInput(_paths.Stdin);
+            _input = new Relay(_loop, read, _inputPipe, splice: true);
+            _inputPipe = null;
+        }
+    }
+
+    private static SafeFileHandle NonBlocking(SafeFileHandle handle)
+    {
+        Sys.SetNonBlocking(handle);
+        return handle;
     }
 
     // The writing end of a FIFO; or the end of a file, which is never waited for.
