@@ -136,7 +136,7 @@ internal sealed class Container
     {
         lock (_waiters)
         {
-            ContainerWaitResponse result = Result();
+            ContainerWaitResponse result = new() { StatusCode = State.ExitCode };
             _removed.TrySetResult(result);
             _nextExit.TrySetResult(result);
             _stopped.TrySetResult(result);

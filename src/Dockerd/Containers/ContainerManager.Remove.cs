@@ -49,7 +49,6 @@ internal sealed partial class ContainerManager
                 if (!waiting && container.State.Running)
                 {
                     await SignalAsync(container, Signals.SIGKILL).ConfigureAwait(false);
-                    Publish(container, "kill", ("signal", "9"));
                     if (!await EndedAsync(stopped, s_killLimit, cancellationToken).ConfigureAwait(false))
                         throw ApiException.Internal($"cannot remove container \"/{container.Record.Name}\": could not kill container: tried to kill container, but did not receive an exit event");
                 }
@@ -73,6 +72,9 @@ internal sealed partial class ContainerManager
         try
         {
             ContainerRecord record = container.Record;
+            // A start that failed because containerd was away may have left a task behind.
+            if (record.State.Error.Length > 0)
+                await _services.Containerd.ForceDeleteTaskAsync(record.Id).ConfigureAwait(false);
             await _services.Containerd.DeleteContainerAsync(record.Id).ConfigureAwait(false);
             await _services.Containerd.RemoveSnapshotAsync(record.Snapshotter, record.Id).ConfigureAwait(false);
             container.Log.Dispose();

@@ -312,9 +312,11 @@ internal sealed partial class ContainerManager
         {
             try
             {
+                if (error is RpcException { Status: RpcStatus.Unavailable })
+                    await Containerd.ContainerdSupervisor.WaitReadyAsync(_services.Containerd, CancellationToken.None).ConfigureAwait(false);
                 await _services.Containerd.ForceDeleteTaskAsync(record.Id).ConfigureAwait(false);
             }
-            catch (RpcException e)
+            catch (Exception e) when (e is RpcException or TimeoutException)
             {
                 LogCleanupFailed(Log, record.Id, e);
             }
@@ -328,8 +330,8 @@ internal sealed partial class ContainerManager
             record.State.Restarting = false;
         }
         await ReleaseAsync(container).ConfigureAwait(false);
+        // Nothing ran, so nothing ended: those who wait for an exit go on waiting, and the client learns why from its start.
         _store.Save(record);
-        container.NotifyExit();
         if (record.HostConfig.AutoRemove)
             _ = AutoRemoveAsync(container);
         return translated;

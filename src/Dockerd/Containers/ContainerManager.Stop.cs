@@ -86,7 +86,6 @@ internal sealed partial class ContainerManager
             container.Lock.Release();
         }
         await SignalAsync(container, number).ConfigureAwait(false);
-        Publish(container, "kill", ("signal", number.ToString(CultureInfo.InvariantCulture)));
         if (stopped is not null && !await EndedAsync(stopped, s_killLimit, cancellationToken).ConfigureAwait(false))
             throw ApiException.Internal($"cannot kill container: {container.Id}: tried to kill container, but did not receive an exit event");
     }
@@ -200,6 +199,7 @@ internal sealed partial class ContainerManager
         try
         {
             await _services.Containerd.KillAsync(container.Id, "", signal).ConfigureAwait(false);
+            Publish(container, "kill", ("signal", signal.ToString(CultureInfo.InvariantCulture)));
             // A frozen process gets its signal once it is thawed.
             if (container.State.Paused && signal == Signals.SIGKILL)
                 await _services.Containerd.ResumeAsync(container.Id).ConfigureAwait(false);
