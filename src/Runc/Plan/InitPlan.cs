@@ -32,9 +32,7 @@ internal static class InitPlan
 
         bool userNamespace = HasNamespace(linux, "user");
         bool mountNamespace = HasNamespace(linux, "mount");
-        Namespaces(plan, inputs, linux);
-        if (userNamespace)
-            plan.Op(PlanOp.RootIds);
+        Namespaces(plan, inputs, linux, userNamespace);
         plan.Op(PlanOp.SetSid);
         if (!inputs.NoNewKeyring)
             plan.Op(PlanOp.Keyring).Text("_ses." + inputs.Id).U32(0xffffffff).U32(userNamespace ? 0x8u : 0x80000u);
@@ -122,7 +120,7 @@ internal static class InitPlan
         return null;
     }
 
-    private static void Namespaces(PlanWriter plan, InitInputs inputs, LinuxSpec linux)
+    private static void Namespaces(PlanWriter plan, InitInputs inputs, LinuxSpec linux, bool userNamespace)
     {
         ulong fresh = 0;
         foreach (NamespaceSpec ns in linux.Namespaces ?? [])
@@ -150,34 +148,45 @@ internal static class InitPlan
                 plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.Flag(ns.Type)).Text(ns.Path);
         }
 
-        // New namespaces belong to the user namespace that their maker is in; where that is joined, they can only come after it.
-        if (time || (joinsUser && (fresh & NamespaceNames.CLONE_NEWPID) != 0))
+        // In a user namespace the others are made by its root, once there is one: they belong to it, and so do their files.
+        ulong first = fresh;
+        if (userNamespace)
         {
-            if (time)
-            {
-                plan.Op(PlanOp.Unshare).U64(NamespaceNames.CLONE_NEWTIME);
-                if (linux.TimeOffsets is { Count: > 0 } offsets)
-                {
-                    var text = new StringBuilder();
-                    foreach ((string clock, TimeOffsetSpec offset) in offsets)
-                        text.Append(CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
-                    plan.Op(PlanOp.TimeOffsets).Text(text.ToString());
-                }
-            }
-            plan.Op(PlanOp.Fork).U64(fresh);
+            first &= NamespaceNames.CLONE_NEWUSER | NamespaceNames.CLONE_NEWPID;
+            late |= fresh & ~first;
         }
-        else if (joinsUser)
+        if (joinsUser || time)
         {
-            late |= fresh;
+            // Children are born into the new time, and into a pid namespace that belongs to the joined user namespace.
+            if (joinsUser)
+                plan.Op(PlanOp.RootIds);
+            if (time)
+                Time(plan, linux);
+            if (time || first != 0)
+                plan.Op(PlanOp.Fork).U64(first);
         }
         else
         {
-            plan.CloneFlags = fresh;
+            plan.CloneFlags = first;
         }
         if (IsNew(linux, "user"))
+        {
             plan.Sync(SyncKind.Maps, wait: true);
+            plan.Op(PlanOp.RootIds);
+        }
         if (late != 0)
             plan.Op(PlanOp.Unshare).U64(late);
+    }
+
+    private static void Time(PlanWriter plan, LinuxSpec linux)
+    {
+        plan.Op(PlanOp.Unshare).U64(NamespaceNames.CLONE_NEWTIME);
+        if (linux.TimeOffsets is not { Count: > 0 } offsets)
+            return;
+        var text = new StringBuilder();
+        foreach ((string clock, TimeOffsetSpec offset) in offsets)
+            text.Append(CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
+        plan.Op(PlanOp.TimeOffsets).Text(text.ToString());
     }
 
     private static void Rootfs(PlanWriter plan, InitInputs inputs, LinuxSpec linux, bool mountNamespace, bool userNamespace)
