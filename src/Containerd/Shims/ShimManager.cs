@@ -292,11 +292,22 @@ internal sealed partial class ShimManager(
         {
             LogNoAnswer(logger, e, shim.Id, shim.Namespace);
         }
-        await DismissAsync(shim).ConfigureAwait(false);
+        await DismissAsync(shim, async () =>
+        {
+            // A create that failed half-way may have left a container in the runtime's books that the shim knows nothing of.
+            try
+            {
+                await command.DeleteAsync(shim.Binary, shim.Bundle, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (RpcException e)
+            {
+                LogFailed(logger, e, "failed to clean up after a task that was not created", shim.Id, shim.Namespace);
+            }
+        }).ConfigureAwait(false);
     }
 
     /// <summary>Tells a shim to go, sees that it does, and removes its bundle.</summary>
-    private async Task DismissAsync(ShimInstance shim)
+    private async Task DismissAsync(ShimInstance shim, Func<Task>? beforeBundle = null)
     {
         shim.Leaving = true;
         try
@@ -311,6 +322,8 @@ internal sealed partial class ShimManager(
         }
         if (await Task.WhenAny(shim.Gone, Task.Delay(s_shutdownTimeout)).ConfigureAwait(false) != shim.Gone)
             LogLeaked(logger, shim.Id, shim.Namespace);
+        if (beforeBundle is not null)
+            await beforeBundle().ConfigureAwait(false);
         await ForgetAsync(shim).ConfigureAwait(false);
         DeleteBundle(shim.Bundle);
     }
