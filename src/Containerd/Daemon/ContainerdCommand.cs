@@ -50,7 +50,7 @@ internal static class ContainerdCommand
             switch (name)
             {
                 case "version" or "v":
-                    Console.Out.WriteLine($"containerd github.com/containerd/containerd/v2 {VersionService.Version} ");
+                    Console.Out.WriteLine($"containerd github.com/containerd/containerd/v2 {VersionService.Version} {VersionService.Revision}");
                     return 0;
                 case "help" or "h":
                     Console.Out.WriteLine(Usage);

@@ -82,8 +82,16 @@ internal sealed partial class GarbageCollector : IAsyncDisposable
                 LogFailed(_logger, e, snapshotter.Name);
             }
         }
-        if (!keepBlobs)
+        if (keepBlobs)
+            return;
+        try
+        {
             RemoveBlobs(_content.Blobs());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogFailed(_logger, e, "content");
+        }
     }
 
     /// <summary>Removes a snapshot's folder whose record is gone, in the background.</summary>

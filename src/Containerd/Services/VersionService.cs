@@ -12,6 +12,9 @@ internal static class VersionService
     /// </summary>
     public static string Version { get; } = $"v2.1.0+aotruntime.{typeof(VersionService).Assembly.GetName().Version?.ToString(3)}";
 
+    /// <summary>What stands in for the commit that the original was built from; <c>docker info</c> shows it.</summary>
+    public static string Revision { get; } = Version[(Version.IndexOf('+', StringComparison.Ordinal) + 1)..];
+
     public static void Register(RpcServiceTable table) =>
-        table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(new VersionResponse { Version = Version }));
+        table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(new VersionResponse { Version = Version, Revision = Revision }));
 }

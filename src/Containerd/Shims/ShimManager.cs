@@ -109,14 +109,25 @@ internal sealed partial class ShimManager(
             {
                 string id = Path.GetFileName(folder);
                 if (id.StartsWith('.'))
-                    Directory.Delete(folder, recursive: true); // being removed when the daemon died
+                    Remove(folder); // being removed when the daemon died
                 else
                     bundles.Add(new Bundle(Path.GetFileName(nsFolder), id, folder));
             }
         }
         await Parallel.ForEachAsync(
             bundles, new ParallelOptions { MaxDegreeOfParallelism = 8 },
-            async (bundle, _) => await LoadAsync(bundle, runtimeOf(bundle.Namespace, bundle.Id)).ConfigureAwait(false)).ConfigureAwait(false);
+            async (bundle, _) =>
+            {
+                try
+                {
+                    await LoadAsync(bundle, runtimeOf(bundle.Namespace, bundle.Id)).ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or RpcException)
+                {
+                    // One bundle that cannot be made sense of must not keep the daemon from starting.
+                    LogFailed(logger, e, "failed to load shim", bundle.Id, bundle.Namespace);
+                }
+            }).ConfigureAwait(false);
         RemoveOrphanedWork();
     }
 
@@ -195,7 +206,14 @@ internal sealed partial class ShimManager(
         if (shim.Leaving || _stopping)
             return;
         LogDisconnected(logger, shim.Id, shim.Namespace);
-        await BuryAsync(shim.Bundle, shim.Binary).ConfigureAwait(false);
+        try
+        {
+            await BuryAsync(shim.Bundle, shim.Binary).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or RpcException)
+        {
+            LogFailed(logger, e, "failed to clean up after shim disconnected", shim.Id, shim.Namespace);
+        }
         await ForgetAsync(shim).ConfigureAwait(false);
     }
 
@@ -357,8 +375,20 @@ internal sealed partial class ShimManager(
             foreach (string folder in Directory.EnumerateDirectories(nsFolder))
             {
                 if (!_shims.ContainsKey((Path.GetFileName(nsFolder), Path.GetFileName(folder))))
-                    Directory.Delete(folder, recursive: true);
+                    Remove(folder);
             }
+        }
+    }
+
+    private void Remove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogFailed(logger, e, "failed to remove an orphaned folder", Path.GetFileName(folder), Path.GetFileName(Path.GetDirectoryName(folder)!));
         }
     }
 
