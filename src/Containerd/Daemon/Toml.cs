@@ -146,7 +146,7 @@ internal sealed class Toml
             return integer;
         if (double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double real))
             return real;
-        if (word.Length > 0 && char.IsAsciiDigit(word[0]))
+        if (word.AsSpan().ContainsAny('-', ':') && !word.AsSpan().ContainsAnyExcept("0123456789-:.+TtZz "))
             return word; // a date or a time
         throw Error("expected a value");
     }

@@ -38,7 +38,8 @@ public sealed class FilterTests
     [InlineData("topic~=\"^/tasks/(exit|oom)$\"", true)]
     [InlineData("labels.\"a.b/c\"==\"x,y\"", true)]
     [InlineData("labels.\"a.b/c\"==\"x\\u002cy\"", true)]
-    [InlineData("topic~=|a\\|b|", false)]
+    [InlineData("topic~=|q\\|zz|", false)]
+    [InlineData("topic~=|q\\|exit|", true)]
     [InlineData("topic~=|\\.exit|", false)]
     public void Selectors(string filter, bool expected, bool invalid = false)
     {

@@ -11,6 +11,8 @@ namespace AotRuntime.Tests.Unit.Containerd;
 /// <summary>The services over a folder of their own, without a transport.</summary>
 internal sealed class Fixture : IAsyncDisposable
 {
+    private bool _closed;
+
     public Fixture(string? folder = null)
     {
         Root = folder ?? Directory.CreateTempSubdirectory("aot-containerd-").FullName;
@@ -101,6 +103,9 @@ internal sealed class Fixture : IAsyncDisposable
     /// <summary>Closes, as a killed daemon's end would, and leaves the folder.</summary>
     public async Task CloseAsync()
     {
+        if (_closed)
+            return;
+        _closed = true;
         await Collector.DisposeAsync();
         Metadata.Dispose();
     }
@@ -108,7 +113,8 @@ internal sealed class Fixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();
-        Directory.Delete(Root, recursive: true);
+        if (Directory.Exists(Root))
+            Directory.Delete(Root, recursive: true);
     }
 
     public sealed class Given<T>(IEnumerable<T> messages) : IRpcReader<T> where T : class
@@ -132,7 +138,6 @@ internal sealed class Fixture : IAsyncDisposable
             // A copy, as a transport makes: the sender may use its buffer again. Clone shares byte strings; parsing does not.
             byte[] bytes = message.ToByteArray();
             T copy = message.Clone();
-            copy.MergeFrom(new byte[0]);
             if (message is ReadContentResponse)
                 copy = (T)(IMessage)ReadContentResponse.Parser.ParseFrom(bytes);
             Messages.Add(copy);
