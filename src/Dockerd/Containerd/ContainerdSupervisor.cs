@@ -132,7 +132,8 @@ internal sealed partial class ContainerdSupervisor : IAsyncDisposable
         using SpawnedProcess process = ProcessSpawn.Start(new SpawnPlan
         {
             Path = file,
-            Arguments = ["containerd", "--config", ConfigPath],
+            // With its path: that is how it finds the shim that lies beside it.
+            Arguments = [file, "--config", ConfigPath],
             Descriptors = [devNull, stderr, stderr],
             NewSession = true,
             ParentDeathSignal = 9,
