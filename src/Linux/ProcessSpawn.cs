@@ -120,7 +120,18 @@ public static class ProcessSpawn
     public static string ProgramName { get; } = File.ReadAllText("/proc/self/cmdline").Split('\0', 2)[0];
 
     /// <summary>The file that this process was started by, a link where that was one; null where it can't be told.</summary>
-    public static string? ProgramPath { get; } = ProgramName.Contains('/') ? (File.Exists(ProgramName) ? ProgramName : null) : FindExecutable(ProgramName);
+    public static string? ProgramPath { get; } = FindProgram();
+
+    private static string? FindProgram()
+    {
+        // What was executed says more than argv[0], which is often a bare name: searching that on PATH may find another program.
+        if (Sys.ExecPath() is { Length: > 0 } executed && !executed.StartsWith("/proc/", StringComparison.Ordinal)
+            && !executed.StartsWith("/dev/", StringComparison.Ordinal) && File.Exists(executed))
+        {
+            return System.IO.Path.GetFullPath(executed);
+        }
+        return ProgramName.Contains('/') ? (File.Exists(ProgramName) ? ProgramName : null) : FindExecutable(ProgramName);
+    }
 
     /// <summary>This process's environment as NAME=VALUE.</summary>
     public static List<string> CurrentEnvironment()
