@@ -79,8 +79,8 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
             Containerd = client,
             Events = events,
             Images = images,
-            Networks = Parts.CreateNetworks(),
-            Volumes = Parts.CreateVolumes(),
+            Networks = Parts.CreateNetworks(options, DaemonId(), log),
+            Volumes = Parts.CreateVolumes(options, log),
         };
         using ContainerManager containers = new(services);
         await containers.RestoreAsync(stopping.Token).ConfigureAwait(false);

@@ -51,7 +51,7 @@ public static class DockerdRole
     }
 
     /// <summary>Runs the port relay.</summary>
-    public static int RunProxy(string[] args) => throw new NotImplementedException();
+    public static int RunProxy(string[] args) => Networks.ProxyRole.Run(args);
 
     /// <summary>Runs the read-only registry.</summary>
     public static int RunRegistry(string[] args) => RegistryRole.Run(args);

@@ -1,3 +1,4 @@
+using System.Net;
 using AotRuntime.Dockerd.Config;
 using AotRuntime.Dockerd.Containerd;
 using AotRuntime.Dockerd.Events;
@@ -29,8 +30,31 @@ internal static class Parts
     }
 
     /// <summary>Networks.</summary>
-    public static INetworkManager CreateNetworks() => new PlainNetworks();
+    /// <exception cref="FormatException">An address among the options is none.</exception>
+    public static INetworkManager CreateNetworks(DaemonOptions options, string engineId, ILogger log)
+    {
+        return new NetworkManager(new NetworkOptions
+        {
+            EngineId = engineId,
+            BridgeName = options.Bridge.Length > 0 ? options.Bridge : "docker0",
+            BridgeIsForeign = options.Bridge.Length > 0,
+            BridgeAddress = options.Bip.Length > 0 ? ParseBip(options.Bip) : null,
+            DefaultBindAddress = options.DefaultIp.Length > 0 ? IPAddress.Parse(options.DefaultIp) : null,
+            Firewall = options.Iptables,
+            InterContainer = options.InterContainerCommunication,
+            Mtu = options.Mtu,
+        }, log);
+    }
 
     /// <summary>Volumes.</summary>
-    public static IVolumeStore CreateVolumes() => new NoVolumes();
+    public static IVolumeStore CreateVolumes(DaemonOptions options, ILogger log) => new VolumeStore(Path.Combine(options.DataRoot, "volumes"), log);
+
+    private static (IPAddress, int) ParseBip(string bip)
+    {
+        int slash = bip.IndexOf('/');
+        if (slash < 0 || !IPAddress.TryParse(bip.AsSpan(0, slash), out IPAddress? address) || !int.TryParse(bip.AsSpan(slash + 1), out int prefix)
+            || address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || prefix is < 1 or > 30)
+            throw new FormatException($"invalid CIDR address: {bip}");
+        return (address, prefix);
+    }
 }
