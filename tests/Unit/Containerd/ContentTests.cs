@@ -150,15 +150,15 @@ public sealed class ContentTests : IAsyncDisposable
         // One namespace's deletion must not take the other's blob.
         _fixture.Contents.Delete(new DeleteContentRequest { Digest = digest }, Fixture.Context());
         await _fixture.Leases.DeleteAsync(
-            new Rpc.Containerd.Leases.DeleteRequest { Id = Lease(other, digest), Sync = false }, other);
+            new AotRuntime.Rpc.Containerd.Leases.DeleteRequest { Id = Lease(other, digest), Sync = false }, other);
         Assert.True(_fixture.HasBlob(digest));
     }
 
     private string Lease(RpcContext context, string digest)
     {
-        _fixture.Leases.Create(new Rpc.Containerd.Leases.CreateRequest { Id = "keep" }, context);
+        _fixture.Leases.Create(new AotRuntime.Rpc.Containerd.Leases.CreateRequest { Id = "keep" }, context);
         _fixture.Leases.AddResource(
-            new Rpc.Containerd.Leases.AddResourceRequest { Id = "keep", Resource = new() { Type = "content", Id = digest } }, context);
+            new AotRuntime.Rpc.Containerd.Leases.AddResourceRequest { Id = "keep", Resource = new() { Type = "content", Id = digest } }, context);
         return "keep";
     }
 
