@@ -38,7 +38,11 @@ public sealed class Command(string name, string arguments, string summary, Argum
 
     /// <summary>A group of commands.</summary>
     public static Command Group(string name, string summary, params Command[] children) =>
-        new(name, "", summary, ArgumentRule.None, static _ => static (_, _) => Task.FromResult(0)) { Children = children };
+        Group(name, "", summary, children);
+
+    /// <summary>A group whose usage line has <paramref name="arguments"/>.</summary>
+    public static Command Group(string name, string arguments, string summary, Command[] children) =>
+        new(name, arguments, summary, ArgumentRule.None, static _ => static (_, _) => Task.FromResult(0)) { Children = children };
 
     /// <summary>The same command under another name and in another place.</summary>
     public Command As(string otherName, string[]? aliases = null) =>

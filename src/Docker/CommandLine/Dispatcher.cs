@@ -37,7 +37,8 @@ public static class Dispatcher
             return Help(root, globals, context, words[1..]);
         if (globals.HelpAsked || words.Count == 0)
         {
-            context.Out.Write(HelpPage.Root(root, globals, WrapWidth()));
+            // Asked for, it is output; in place of a command, it is advice.
+            (globals.HelpAsked ? context.Out : context.Error).Write(HelpPage.Root(root, globals, WrapWidth()));
             return Done;
         }
 
@@ -59,8 +60,8 @@ public static class Dispatcher
             List<string> rest = Parse(flags, words, command, path);
             WriteNotes(context, flags);
             if (!flags.HelpAsked && rest.Count > 0)
-                throw new CommandException($"docker: unknown command: {path} {rest[0]}\n\nUsage:  {path}\n\nRun '{path} --help' for more information");
-            context.Out.Write(HelpPage.Group(command, path));
+                throw new CommandException($"docker: unknown command: {path} {rest[0]}\n\nUsage:  {command.UseLine(path)}\n\nRun '{path} --help' for more information");
+            (flags.HelpAsked ? context.Out : context.Error).Write(HelpPage.Group(command, path));
             return Done;
         }
 

@@ -57,5 +57,5 @@ public sealed class GlobalOptions
 
     private static string Level(string text) => text.ToLowerInvariant() is "panic" or "fatal" or "error" or "warn" or "warning" or "info" or "debug" or "trace"
         ? text
-        : throw new FlagValueException($"not a valid logrus Level: {GoText.Quote(text)}");
+        : throw new CommandException($"Unable to parse logging level: {text}");
 }

@@ -45,21 +45,23 @@ public sealed class ListFormat<T>(string goType, Column<T>[] columns)
         if (!table)
             return body.ToString();
 
+        string heading = Heading(template);
+        return TabWriter.Table().Align($"{heading}\n{body}");
+    }
+
+    private string Heading(Template template)
+    {
         StringBuilder heading = new();
         try
         {
-            Dictionary<string, object?> headings = [];
-            foreach (Column<T> column in columns)
-                headings[column.Name] = column.Heading;
-            template.Execute(heading, headings, header: true);
+            template.Execute(heading, new HeadingRow(this), header: true);
         }
         catch (TemplateException)
         {
-            // A template that can't be run over headings shows as many of them as it could.
-            heading.Append("");
+            // What can be run over rows but not over headings: as many of them as there were until then.
+            return heading.ToString();
         }
-        heading.Append('\n').Append(body);
-        return TabWriter.Table().Align(heading.ToString());
+        return heading.ToString();
     }
 
     /// <summary>Checks <paramref name="format"/> against an empty row, as docker does before it asks the daemon; tells which fields it reads.</summary>
@@ -114,6 +116,11 @@ public sealed class ListFormat<T>(string goType, Column<T>[] columns)
 
         public void AppendJson(StringBuilder text)
         {
+            if (Used is not null)
+            {
+                foreach (Column<T> column in list.Columns)
+                    Used.Add(column.Name);
+            }
             SortedDictionary<string, object?> fields = new(StringComparer.Ordinal);
             foreach (Column<T> column in list.Columns)
                 fields[column.Name] = column.Value(value);
@@ -128,6 +135,36 @@ public sealed class ListFormat<T>(string goType, Column<T>[] columns)
                 Values.AppendJson(text, field, html: true);
             }
             text.Append('}');
+        }
+    }
+
+    // In place of a row: each column's heading; a label's is its name's last part, as words.
+    private sealed class HeadingRow(ListFormat<T> list) : ITemplateObject
+    {
+        public string GoType => list.GoType;
+
+        public bool TryGet(string name, IReadOnlyList<object?> arguments, out object? result)
+        {
+            if (name == list.MethodName && arguments is [string label])
+            {
+                result = label[(label.LastIndexOf('.') + 1)..].Replace('-', ' ').Replace('_', ' ');
+                return true;
+            }
+            result = Values.Missing;
+            foreach (Column<T> column in list.Columns)
+            {
+                if (column.Name == name)
+                    result = column.Heading;
+            }
+            return true;
+        }
+
+        public void AppendJson(StringBuilder text)
+        {
+            SortedDictionary<string, object?> headings = new(StringComparer.Ordinal);
+            foreach (Column<T> column in list.Columns)
+                headings[column.Name] = column.Heading;
+            Values.AppendJson(text, headings, html: false);
         }
     }
 

@@ -40,7 +40,18 @@ public sealed record ImageName(string Domain, string Path, string Tag, string Di
     {
         if (IsHex(text, 64))
             throw new CommandException($"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings");
-        return TryParse(text) ?? throw new CommandException("invalid reference format" + (HasUpperPath(text) ? ": repository name (" + PathOf(text) + ") must be lowercase" : ""));
+        return TryParse(text) ?? throw new CommandException(WhyInvalid(text));
+    }
+
+    /// <summary>Docker's words for what is wrong with <paramref name="text"/>.</summary>
+    public static string WhyInvalid(string text)
+    {
+        string rest = text.Split('@')[0];
+        int colon = rest.LastIndexOf(':');
+        if (colon > rest.LastIndexOf('/'))
+            rest = rest[..colon];
+        string path = Split(rest).Path;
+        return path.AsSpan().ContainsAnyInRange('A', 'Z') ? $"invalid reference format: repository name ({path}) must be lowercase" : "invalid reference format";
     }
 
     /// <summary>Parses <paramref name="text"/>; null where it isn't a name.</summary>
@@ -80,17 +91,6 @@ public sealed record ImageName(string Domain, string Path, string Tag, string Di
         if (domain == OldHub)
             domain = Hub;
         return domain == Hub && !path.Contains('/') ? (domain, Official + path) : (domain, path);
-    }
-
-    private static bool HasUpperPath(string text) => PathOf(text).AsSpan().ContainsAnyInRange('A', 'Z');
-
-    private static string PathOf(string text)
-    {
-        string rest = text.Split('@')[0];
-        int colon = rest.LastIndexOf(':');
-        if (colon > rest.LastIndexOf('/'))
-            rest = rest[..colon];
-        return Split(rest).Path is { } path && path.StartsWith(Official, StringComparison.Ordinal) && !rest.Contains(Official) ? path[Official.Length..] : Split(rest).Path;
     }
 
     private static bool IsPath(string path)

@@ -65,6 +65,10 @@ internal static class FieldNames
         return JsonValue.Of(element, s_maps.Contains(name));
     }
 
+    /// <summary>The value of a key of <paramref name="map"/>; docker's maps of nullable values (ports) hold lists.</summary>
+    public static object? WrapIn(JsonValue map, string key, JsonElement element) =>
+        map.IsMap && element.ValueKind == JsonValueKind.Null ? s_emptyList : Wrap(key, element);
+
     // Exported Go names begin with a capital; initialisms (ID, IP, OS, DNS, API) are all capitals where JSON's are not.
     private static bool IsGoName(string name) => char.IsAsciiLetterUpper(name[0]);
 }

@@ -187,7 +187,7 @@ internal static class Functions
                 throw new TemplateException($"error calling index: cannot index slice/array with type {TypeName(key)}");
             return at >= 0 && at < list.Count
                 ? list[(int)at]
-                : throw new TemplateException($"error calling index: reflect: slice index out of range");
+                : throw new TemplateException($"error calling index: index out of range: {at}");
         }
         switch (container)
         {
@@ -197,12 +197,12 @@ internal static class Functions
                 byte[] bytes = Encoding.UTF8.GetBytes(text);
                 return at >= 0 && at < bytes.Length
                     ? (long)bytes[at]
-                    : throw new TemplateException("error calling index: reflect: string index out of range");
+                    : throw new TemplateException($"error calling index: index out of range: {at}");
             case IReadOnlyDictionary<string, object?> map:
                 return map.TryGetValue(Str(key), out object? value) ? value : "";
             case JsonValue json:
                 if (json.Element.TryGetProperty(Str(key), out JsonElement found))
-                    return FieldNames.Wrap(Str(key), found);
+                    return FieldNames.WrapIn(json, Str(key), found);
                 // The zero value of the map's type: most of docker's maps hold strings, those of ports and networks don't.
                 return SampleIsString(json.Element) ? "" : null;
             default:

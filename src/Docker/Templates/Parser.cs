@@ -7,16 +7,17 @@ namespace AotRuntime.Docker.Templates;
 internal sealed class Parser
 {
     private readonly string _source;
+    private readonly string _name;
     private readonly HashSet<string> _variables = ["$"];
     private int _at;
     private int _loops;
 
-    private Parser(string source) => _source = source;
+    private Parser(string source, string name) => (_source, _name) = (source, name);
 
     /// <summary>Parses <paramref name="source"/>.</summary>
-    public static List<Node> Parse(string source)
+    public static List<Node> Parse(string source, string name)
     {
-        Parser parser = new(source);
+        Parser parser = new(source, name);
         List<Node> nodes = parser.ParseList(out string? end);
         return end is null ? nodes : throw parser.Error($"unexpected {{{{{end}}}}}");
     }
@@ -205,7 +206,7 @@ internal sealed class Parser
             string[] fields = ReadFields();
             if (fields.Length == 0)
                 _at++;
-            return new DotOperand(fields, start, _source[start.._at]);
+            return new DotOperand(fields, fields.Length > 1 ? start + 1 + fields[0].Length : start, _source[start.._at]);
         }
         if (c == '$')
         {
@@ -213,7 +214,7 @@ internal sealed class Parser
             if (!_variables.Contains(name))
                 throw Error($"undefined variable {CommandLine.GoText.Quote(name)}");
             string[] fields = ReadFields();
-            return new VariableOperand(name, fields, start, _source[start.._at]);
+            return new VariableOperand(name, fields, fields.Length > 0 ? start + name.Length : start, _source[start.._at]);
         }
         if (c == '(')
         {
@@ -373,5 +374,5 @@ internal sealed class Parser
     private static bool IsWord(char c) => c == '_' || char.IsLetterOrDigit(c);
 
     private TemplateException Error(string message) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"template: :{1 + _source.AsSpan(0, Math.Min(_at, _source.Length)).Count('\n')}: {message}"));
+        new(string.Create(CultureInfo.InvariantCulture, $"template: {_name}:{1 + _source.AsSpan(0, Math.Min(_at, _source.Length)).Count('\n')}: {message}"));
 }

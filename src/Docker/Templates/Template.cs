@@ -7,14 +7,15 @@ namespace AotRuntime.Docker.Templates;
 /// <summary>A Go text/template, parsed.</summary>
 public sealed class Template
 {
+    private readonly string _name;
     private readonly string _source;
     private readonly List<Node> _nodes;
 
-    private Template(string source, List<Node> nodes) => (_source, _nodes) = (source, nodes);
+    private Template(string name, string source, List<Node> nodes) => (_name, _source, _nodes) = (name, source, nodes);
 
-    /// <summary>Parses <paramref name="source"/>.</summary>
+    /// <summary>Parses <paramref name="source"/>; errors carry <paramref name="name"/>.</summary>
     /// <exception cref="TemplateException">Go's words for what is wrong.</exception>
-    public static Template Parse(string source) => new(source, Parser.Parse(source));
+    public static Template Parse(string source, string name = "") => new(name, source, Parser.Parse(source, name));
 
     /// <summary>Runs it over <paramref name="data"/>.</summary>
     /// <exception cref="TemplateException">A field that isn't there, a function's misuse, …</exception>
@@ -113,7 +114,7 @@ public sealed class Template
                     return items;
                 case JsonValue { Element.ValueKind: JsonValueKind.Object } json:
                     foreach (JsonProperty property in Values.Sorted(json.Element))
-                        items.Add((property.Name, FieldNames.Wrap(property.Name, property.Value)));
+                        items.Add((property.Name, FieldNames.WrapIn(json, property.Name, property.Value)));
                     return items;
                 case IReadOnlyDictionary<string, object?> map:
                     foreach (string key in Values.SortedKeys(map))
@@ -197,7 +198,7 @@ public sealed class Template
             }
             catch (TemplateException e)
             {
-                throw Error(function, e.Message);
+                throw Error(function with { Source = string.Join(' ', words.ConvertAll(static w => w.Source)) }, e.Message);
             }
         }
 
@@ -254,7 +255,7 @@ public sealed class Template
         {
             ReadOnlySpan<char> before = template._source.AsSpan(0, at.Offset);
             int column = at.Offset - (before.LastIndexOf('\n') + 1);
-            return new(string.Create(CultureInfo.InvariantCulture, $"template: :{1 + before.Count('\n')}:{column}: executing \"\" at <{at.Source}>: {message}"));
+            return new(string.Create(CultureInfo.InvariantCulture, $"template: {template._name}:{1 + before.Count('\n')}:{column}: executing {CommandLine.GoText.Quote(template._name)} at <{at.Source}>: {message}"));
         }
     }
 }

@@ -141,7 +141,7 @@ internal static class Values
             first = false;
             if (json.IsMap)
                 text.Append(property.Name).Append(':');
-            Print(text, FieldNames.Wrap(property.Name, property.Value));
+            Print(text, FieldNames.WrapIn(json, property.Name, property.Value));
         }
         text.Append(json.IsMap ? ']' : '}');
     }

@@ -22,7 +22,7 @@ public sealed class ContainerFlags
         Attach = f.List("attach", 'a', "Attach to STDIN, STDOUT or STDERR", ContainerValues.Stream);
         DeviceCgroupRules = f.List("device-cgroup-rule", '\0', "Allow devices by a rule of the devices cgroup");
         Devices = f.List("device", '\0', "Give the container a device of the host");
-        Gpus = f.List("gpus", '\0', "GPUs to give to the container ('all' for all of them)", null, "gpu-request");
+        Gpus = f.List("gpus", '\0', "GPUs to give to the container ('all' for all of them)", GpuOption.Validate, "gpu-request");
         Env = f.List("env", 'e', "Set an environment variable", FlagValues.Environment);
         EnvFile = f.List("env-file", '\0', "Set the environment variables that a file lists");
         Entrypoint = f.String("entrypoint", '\0', "Use this in place of the image's ENTRYPOINT");

@@ -52,6 +52,8 @@ public sealed class ContainerSpec
         CheckHealth();
         if (flags.Remove.Value && flags.Restart.Value is not ("" or "no"))
             throw new CommandException("conflicting options: cannot specify both --restart and --rm");
+        if (flags.StorageOpt.Values.Exists(static option => !option.Contains('=')))
+            throw new CommandException("invalid storage option");
         if (flags.LogDriver.Value == "none" && flags.LogOpt.Values.Count > 0)
             throw new CommandException($"invalid logging opts for driver {flags.LogDriver.Value}");
         ReadNetworks();
@@ -87,8 +89,6 @@ public sealed class ContainerSpec
                 continue;
             }
             string[] parts = volume.Split(':');
-            if (Array.IndexOf(parts, "") >= 0)
-                throw new CommandException($"invalid spec: {volume}: empty section between colons");
             // A path that begins with a dot is relative to this process, of which the daemon knows nothing.
             if (parts[0].StartsWith('.'))
                 parts[0] = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parts[0]));

@@ -8,6 +8,17 @@ namespace AotRuntime.Docker.Commands.Containers;
 /// <summary>A value of <c>--gpus</c>: <c>all</c>, a count, or <c>device=0,driver=nvidia,capabilities=…</c>.</summary>
 public static class GpuOption
 {
+    /// <summary>For the flag: checks, and gives the text back.</summary>
+    public static string Validate(string text)
+    {
+        JsonBody.Object(writer =>
+        {
+            writer.WritePropertyName("gpu");
+            Write(writer, text);
+        });
+        return text;
+    }
+
     /// <summary>Writes the device request that <paramref name="text"/> means.</summary>
     public static void Write(Utf8JsonWriter writer, string text)
     {
@@ -16,7 +27,7 @@ public static class GpuOption
         string[] devices = [];
         string[] capabilities = ["gpu"];
         List<string> options = [];
-        foreach (string field in Fields(text))
+        foreach (string field in CsvFields.Split(text))
         {
             int equals = field.IndexOf('=');
             string value = field[(equals + 1)..];
@@ -35,10 +46,10 @@ public static class GpuOption
                     capabilities = [.. value.Split(','), "gpu"];
                     break;
                 case "options":
-                    options = Fields(value);
+                    options = CsvFields.Split(value);
                     break;
                 default:
-                    throw new CommandException($"unexpected key '{field[..equals]}' in '{field}'");
+                    throw new FlagValueException($"unexpected key '{field[..equals]}' in '{field}'");
             }
         }
         writer.WriteStartObject();
@@ -55,24 +66,12 @@ public static class GpuOption
         writer.WriteEndObject();
     }
 
-    private static List<string> Fields(string text)
-    {
-        try
-        {
-            return CsvFields.Split(text);
-        }
-        catch (FlagValueException e)
-        {
-            throw new CommandException(e.Message);
-        }
-    }
-
     private static long Count(string text)
     {
         if (text == "all")
             return -1;
         return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long count)
             ? count
-            : throw new CommandException($"invalid count ({text}): value must be either \"all\" or an integer: invalid syntax");
+            : throw new FlagValueException($"invalid count ({text}): value must be either \"all\" or an integer: invalid syntax");
     }
 }

@@ -108,8 +108,15 @@ public static class LifecycleCommands
         string after = args[1].Trim();
         if (before.Length == 0 || after.Length == 0)
             throw new CommandException("Error: Neither old nor new names may be empty");
-        await context.Engine.PostAsync(new Query($"/containers/{Query.Segment(before)}/rename").Add("name", after).ToString()).ConfigureAwait(false);
-        return 0;
+        try
+        {
+            await context.Engine.PostAsync(new Query($"/containers/{Query.Segment(before)}/rename").Add("name", after).ToString()).ConfigureAwait(false);
+            return 0;
+        }
+        catch (EngineException e)
+        {
+            throw new CommandException($"{e.Message}\nError: failed to rename container named {before}");
+        }
     })
     {
         FullNames = "docker container rename, docker rename",

@@ -23,9 +23,9 @@ public static class LogsCommand
         {
             Query query = new Query("/logs").AddIf("stdout", true).AddIf("stderr", true);
             if (since.Value.Length > 0)
-                query.Add("since", GoTime.Timestamp(since.Value, DateTimeOffset.UtcNow));
+                query.Add("since", Moment("since", since.Value));
             if (until.Value.Length > 0)
-                query.Add("until", GoTime.Timestamp(until.Value, DateTimeOffset.UtcNow));
+                query.Add("until", Moment("until", until.Value));
             query.AddIf("timestamps", timestamps.Value).AddIf("details", details.Value).AddIf("follow", follow.Value).Add("tail", tail.Value);
             return RunAsync(context, args[0], query.ToString());
         };
@@ -33,6 +33,14 @@ public static class LogsCommand
     {
         FullNames = "docker container logs, docker logs",
     };
+
+    private static string Moment(string name, string text)
+    {
+        string stamp = GoTime.Timestamp(text, DateTimeOffset.UtcNow);
+        return stamp.AsSpan().ContainsAnyExcept("0123456789.")
+            ? throw new CommandException($"invalid value for {GoText.Quote(name)}: failed to parse value as time or duration: {GoText.Quote(text)}")
+            : stamp;
+    }
 
     private static async Task<int> RunAsync(CliContext context, string name, string query)
     {

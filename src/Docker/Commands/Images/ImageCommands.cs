@@ -71,7 +71,7 @@ public static class ImageCommands
     /// <summary><c>docker tag</c>.</summary>
     public static Command Tag() => new("tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give an image another name", ArgumentRule.Exactly(2), static _ => async (context, args) =>
     {
-        ImageName? target = ImageName.TryParse(args[1]) ?? throw new CommandException($"Error parsing reference: {GoText.Quote(args[1])} is not a valid repository/tag: invalid reference format");
+        ImageName? target = ImageName.TryParse(args[1]) ?? throw new CommandException($"Error parsing reference: {GoText.Quote(args[1])} is not a valid repository/tag: {ImageName.WhyInvalid(args[1])}");
         if (target.Digest.Length > 0)
             throw new CommandException("refusing to create a tag with a digest reference");
         string path = new Query($"/images/{Query.ImagePath(args[0])}/tag")

@@ -29,7 +29,7 @@ public static class VersionCommand
         Template? template = null;
         try
         {
-            template = format.Length == 0 ? null : Template.Parse(format == "json" ? "{{json .}}" : format);
+            template = format.Length == 0 ? null : Template.Parse(format == "json" ? "{{json .}}" : format, "version");
         }
         catch (TemplateException e)
         {

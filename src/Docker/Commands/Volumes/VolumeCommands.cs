@@ -14,12 +14,15 @@ public static class VolumeCommands
     /// <summary>The group.</summary>
     public static Command Group() => Command.Group(
         "volume",
+        "COMMAND",
         "Manage volumes",
+        [
         Create(),
         InspectCommand.OfKind("volume", "[OPTIONS] VOLUME [VOLUME...]", "Show all that is known of volumes"),
         List(),
         Prune(),
-        Remove());
+        Remove(),
+        ]);
 
     private static Command List() => new("ls", "[OPTIONS]", "List volumes", ArgumentRule.None, static flags =>
     {
