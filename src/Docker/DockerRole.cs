@@ -23,7 +23,7 @@ public static class DockerRole
         {
             return Fail(context, e.Message, 1);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or System.Text.Json.JsonException)
         {
             return Fail(context, e.Message, 1);
         }

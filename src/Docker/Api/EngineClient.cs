@@ -5,7 +5,6 @@ using System.Text.Json;
 using AotRuntime.Docker.CommandLine;
 using AotRuntime.Http;
 using AotRuntime.Linux;
-using HttpClient = AotRuntime.Http.HttpClient;
 
 namespace AotRuntime.Docker.Api;
 

@@ -119,7 +119,7 @@ public static class Dispatcher
     private static void WriteNotes(CliContext context, FlagSet flags)
     {
         foreach (string note in flags.Notes)
-            context.Error.Write(note + "\n");
+            context.Out.Write(note + "\n");
     }
 
     // The width of the terminal on standard input, less one, as docker asks it.

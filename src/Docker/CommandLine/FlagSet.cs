@@ -20,7 +20,7 @@ public sealed class FlagSet
     /// <summary>Whether <c>--help</c> was given.</summary>
     public bool HelpAsked { get; private set; }
 
-    /// <summary>Notes about deprecated flags that were used, for standard error.</summary>
+    /// <summary>Notes about deprecated flags that were used, for standard output.</summary>
     public List<string> Notes { get; } = [];
 
     /// <summary>Adds a flag.</summary>

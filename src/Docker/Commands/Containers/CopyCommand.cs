@@ -74,7 +74,7 @@ public static class CopyCommand
     private static async Task<long> ExtractAsync(Stream archive, string destination, bool into, bool contents)
     {
         string root = Path.GetFullPath(destination);
-        TarReader reader = new(archive);
+        TarReader reader = new(archive, leaveOpen: true);
         await using (reader.ConfigureAwait(false))
         {
             long size = 0;

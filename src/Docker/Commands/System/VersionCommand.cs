@@ -83,12 +83,59 @@ public static class VersionCommand
             WriteClient(writer, context);
             writer.WritePropertyName("Server");
             if (server is { } element)
-                element.WriteTo(writer);
+                WriteServer(writer, element);
             else
                 writer.WriteNullValue();
             writer.WriteEndObject();
         }
         return buffer.WrittenSpan.ToArray();
+    }
+
+    // As the daemon said, but for the build's date, which the client shows in the C library's form.
+    private static void WriteServer(Utf8JsonWriter writer, JsonElement server)
+    {
+        writer.WriteStartObject();
+        foreach (JsonProperty property in server.EnumerateObject())
+        {
+            if (property.Name != "Components")
+            {
+                property.WriteTo(writer);
+                continue;
+            }
+            writer.WriteStartArray(property.Name);
+            foreach (JsonElement component in property.Value.Items())
+            {
+                if (component.Text("Name") == "Engine")
+                    WriteEngine(writer, component);
+                else
+                    component.WriteTo(writer);
+            }
+            writer.WriteEndArray();
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteEngine(Utf8JsonWriter writer, JsonElement component)
+    {
+        writer.WriteStartObject();
+        foreach (JsonProperty property in component.EnumerateObject())
+        {
+            if (property.Name != "Details" || property.Value.ValueKind != JsonValueKind.Object)
+            {
+                property.WriteTo(writer);
+                continue;
+            }
+            writer.WriteStartObject(property.Name);
+            foreach (JsonProperty detail in property.Value.EnumerateObject())
+            {
+                if (detail.Name == "BuildTime")
+                    writer.WriteString(detail.Name, GoTime.AnsiC(detail.Value.GetString() ?? ""));
+                else
+                    detail.WriteTo(writer);
+            }
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
     }
 
     /// <summary>What this client says of itself.</summary>
