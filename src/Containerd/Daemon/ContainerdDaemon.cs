@@ -185,7 +185,7 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new IOException($"{root} is in use by another containerd ({e.Message})", e);
+            throw new IOException($"{root} is in use by another containerd, or {path} cannot be written", e);
         }
     }
 

@@ -22,6 +22,9 @@ public sealed partial class LineLoggerTests
 #pragma warning disable SYSLIB1015 // Values outside the template become fields: that is what is tested.
     [LoggerMessage(Level = LogLevel.Warning, Message = "cleaning up")]
     private static partial void CleaningUp(ILogger logger, Exception? error, string id, int count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "hi")]
+    private static partial void InNamespace(ILogger logger, string @namespace);
 #pragma warning restore SYSLIB1015
 
     private static string Written(LogFormat format, Action<ILogger> act, LogLevel level = LogLevel.Information, string? name = null)
@@ -60,6 +63,10 @@ public sealed partial class LineLoggerTests
     [InlineData("\u200b", "\"\\u200b\"")]
     public void Quoting_IsGos(string value, string expected) =>
         Assert.EndsWith($" id={expected}\n", Written(LogFormat.Text, l => CleaningUp(l, null, value, 1)), StringComparison.Ordinal);
+
+    [Fact]
+    public void AKeywordAsAName_LosesItsAt() =>
+        Assert.EndsWith(" msg=hi namespace=moby\n", Written(LogFormat.Text, l => InNamespace(l, "moby")), StringComparison.Ordinal);
 
     [Fact]
     public void BelowTheLevel_NothingIsWritten() =>
