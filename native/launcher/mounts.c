@@ -103,8 +103,7 @@ static bool source_is_directory(const struct mount_plan *m)
     int result = m->source_fd >= 0 ? fstat(m->source_fd, &st) : stat(m->source, &st);
     if (result < 0) {
         int error = errno;
-        fail(error, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: stat %s", m->source,
-             m->target, m->target, m->source);
+        fail(error, "error mounting \"%s\" to rootfs at \"%s\": stat %s", m->source, m->target, m->source);
     }
     return S_ISDIR(st.st_mode);
 }
@@ -228,6 +227,8 @@ void stage_mount(struct plan_reader *r)
     m.source_fd = (int)plan_u32(r);
 
     bool bind = (m.flags & MS_BIND) != 0;
+    if (bind)
+        source_is_directory(&m); /* one that is missing is told before anything is made for it */
     bool tmpfs = strcmp(m.type, "tmpfs") == 0;
     mode_t mode = 0;
     int target = open_target(&m, tmpfs ? &mode : NULL);

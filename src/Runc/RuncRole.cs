@@ -14,6 +14,8 @@ public static class RuncRole
     /// <summary>The runtime-spec that is followed.</summary>
     internal const string SpecVersion = "1.2.1";
 
+    private const string NoSuchCommand = "No help topic for ";
+
     private const string Usage = """
         NAME:
            runc - Open Container Initiative runtime
@@ -54,6 +56,10 @@ public static class RuncRole
         try
         {
             return Dispatch(args);
+        }
+        catch (UsageException e) when (e.Message.StartsWith(NoSuchCommand, StringComparison.Ordinal))
+        {
+            return Fatal(e.Message, 3);
         }
         catch (ExecFailed e)
         {
@@ -106,9 +112,11 @@ public static class RuncRole
             "exec" => ExecCommand.Run(globals, rest, 1),
             "pause" => LifeCommands.Pause(globals, rest, 1),
             "resume" => LifeCommands.Resume(globals, rest, 1),
+            "update" => UpdateCommand.Run(globals, rest, 1),
+            "events" => EventsCommand.Run(globals, rest, 1),
             "spec" => SpecCommand.Run(globals, rest, 1),
             "features" => FeaturesCommand.Run(rest, 1),
-            _ => throw new UsageException($"No help topic for '{rest[0]}'"),
+            _ => throw new UsageException($"{NoSuchCommand}'{rest[0]}'"),
         };
     }
 

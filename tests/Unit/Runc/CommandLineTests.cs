@@ -91,4 +91,28 @@ public class CommandLineTests
         SpecCheck.Require(spec);
         Assert.Equal(["sh"], spec.Process!.Args);
     }
+
+    [Theory]
+    [InlineData("1024", 1024L)]
+    [InlineData("64m", 67108864L)]
+    [InlineData("1.5GiB", 1610612736L)]
+    [InlineData("x", null)]
+    [InlineData("1q", null)]
+    public void SizesOfUpdate(string text, long? bytes) => Assert.Equal(bytes, UpdateCommand.ParseBytes(text));
+
+    [Fact]
+    public void IntervalsOfEvents()
+    {
+        Assert.Equal(TimeSpan.FromSeconds(5), EventsCommand.Interval("5s"));
+        Assert.Equal(TimeSpan.FromMilliseconds(250), EventsCommand.Interval("250ms"));
+        Assert.Throws<RuncException>(() => EventsCommand.Interval("0s"));
+    }
+
+    [Fact]
+    public void KeyedFilesOfCgroups()
+    {
+        Dictionary<string, ulong> values = EventsCommand.KeyedText("user 3\nsystem 4\nbroken\n");
+        Assert.Equal(3UL, values["user"]);
+        Assert.Equal(2, values.Count);
+    }
 }
