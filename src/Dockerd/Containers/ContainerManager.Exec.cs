@@ -72,9 +72,10 @@ internal sealed partial class ContainerManager
                     Value = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(process, OciJsonContext.Default.OciProcess)),
                 },
             }).ConfigureAwait(false);
-            exec.Hub.Begin(io);
             exec.Running = true;
             exec.Pid = await _services.Containerd.StartAsync(container.Id, exec.Id).ConfigureAwait(false);
+            // Input only now: before the shim has opened its end, a client that ends its input at once would take it along.
+            exec.Hub.Begin(io);
         }
         catch (Exception e)
         {

@@ -123,8 +123,9 @@ internal sealed partial class ContainerManager
         }
         record.State.Pid = pid;
         await ConnectNetworkAsync(container, pid).ConfigureAwait(false);
-        container.Hub.Begin(io);
         await _services.Containerd.StartAsync(record.Id).ConfigureAwait(false);
+        // Input only now: before the shim has opened its end, a client that ends its input at once would take it along.
+        container.Hub.Begin(io);
     }
 
     /// <summary>Makes (or, after a restart of the daemon, opens again) the streams of a container's run.</summary>

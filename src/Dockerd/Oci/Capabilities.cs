@@ -23,8 +23,8 @@ internal static class Capabilities
         "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
     ];
 
-    /// <summary>Every capability that the kernel and this program know.</summary>
-    public static IReadOnlyList<string> All { get; } = s_all[..Math.Min(s_all.Length, LastCapability() + 1)];
+    /// <summary>Every capability that this daemon itself can hand on: what its own bounding set lacks, no child of it can get.</summary>
+    public static IReadOnlyList<string> All { get; } = Available(BoundingSet());
 
     /// <summary>Applies additions and removals; names come with or without <c>CAP_</c>, in any case, and <c>ALL</c>.</summary>
     /// <exception cref="ApiException">400: a name is none.</exception>
@@ -63,15 +63,15 @@ internal static class Capabilities
         return [.. result];
     }
 
-    private static int LastCapability()
+    private static List<string> Available(ulong bounding) => [.. s_all.Where((_, number) => (bounding >> number & 1) != 0)];
+
+    private static ulong BoundingSet()
     {
-        try
+        foreach (string line in File.ReadLines("/proc/self/status"))
         {
-            return int.Parse(File.ReadAllText("/proc/sys/kernel/cap_last_cap").AsSpan().Trim(), System.Globalization.CultureInfo.InvariantCulture);
+            if (line.StartsWith("CapBnd:", StringComparison.Ordinal))
+                return ulong.Parse(line.AsSpan("CapBnd:".Length).Trim(), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
-        {
-            return 36; // Linux 3.5, older than anything that the rest needs
-        }
+        return 0;
     }
 }
