@@ -7,5 +7,5 @@ public static class ContainerdRole
     public static int Run(string[] args) => ContainerdCommand.Run(args);
 
     /// <summary>Runs the debug client.</summary>
-    public static int RunCtr(string[] args) => throw new NotImplementedException();
+    public static int RunCtr(string[] args) => Ctr.CtrRole.Run(args);
 }
