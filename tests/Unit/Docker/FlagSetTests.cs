@@ -101,8 +101,8 @@ public sealed class FlagSetTests
               -a, --all             Show all of it
                   --format string   How to show it:
                                     'json':   as JSON, which
-                                    programs like to read more
-                                    than people do
+                                    programs like to read
+                                    more than people do
               -n, --last int        Show n (default -1)
 
             """.ReplaceLineEndings("\n"),
