@@ -185,7 +185,7 @@ internal sealed class ImagePuller
                     await _ready[i - 1].Task.WaitAsync(stop.Token).ConfigureAwait(false);
                 Pipe pipe = NewPipe();
                 Task read = _content.CopyToAsync(_layers[i].Digest, pipe.Writer, stop.Token);
-                await UnpackAsync(i, pipe.Reader, stop.Token).ConfigureAwait(false);
+                await UnpackAsync(i, pipe.Reader, Task.CompletedTask, stop.Token).ConfigureAwait(false);
                 await read.ConfigureAwait(false);
             }
             _progress.State(_layers[i], "Pull complete");
@@ -214,7 +214,8 @@ internal sealed class ImagePuller
             }
             bool stream = i == 0 || _ready[i - 1].Task.IsCompletedSuccessfully;
             Pipe? pipe = stream ? NewPipe() : null;
-            Task unpack = pipe is null ? Task.CompletedTask : UnpackAsync(i, pipe.Reader, cancellationToken);
+            TaskCompletionSource verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            Task unpack = pipe is null ? Task.CompletedTask : UnpackAsync(i, pipe.Reader, verified.Task, cancellationToken);
             Exception? failure = null;
             try
             {
@@ -238,6 +239,10 @@ internal sealed class ImagePuller
             {
                 failure = error;
             }
+            if (failure is null)
+                verified.SetResult();
+            else
+                verified.SetException(failure);
             try
             {
                 await unpack.ConfigureAwait(false);
@@ -276,7 +281,11 @@ internal sealed class ImagePuller
         _progress.State(layer, "Verifying Checksum");
     }
 
-    private async Task UnpackAsync(int i, PipeReader compressed, CancellationToken cancellationToken)
+    /// <summary>
+    /// Unpacks a layer while or after it is downloaded. Its snapshot is committed after <paramref name="verified"/>: not before the
+    /// blob is known to be what its digest says; and clients see "Extracting" only behind "Download complete", as they expect.
+    /// </summary>
+    private async Task UnpackAsync(int i, PipeReader compressed, Task verified, CancellationToken cancellationToken)
     {
         Descriptor layer = _layers[i];
         Digest parent = i == 0 ? default : _chain[i - 1];
@@ -298,9 +307,14 @@ internal sealed class ImagePuller
                         LowerDirectories = target.Lowers,
                         Whiteouts = target.Whiteouts,
                         Sync = false,
-                        Progress = counter.Set,
+                        Progress = total =>
+                        {
+                            if (verified.IsCompletedSuccessfully)
+                                counter.Set(total);
+                        },
                     },
                     cancellationToken).ConfigureAwait(false);
+                await verified.ConfigureAwait(false);
                 counter.Finish(layer.Size);
                 if (result.DiffId != _diffIds[i])
                     throw ApiException.BadRequest("layers from manifest don't match image configuration");

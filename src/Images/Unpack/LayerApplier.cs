@@ -265,8 +265,8 @@ internal sealed class LayerApplier : IDisposable
         Check(Sys.TryFchmod(directory, 0x1ed), "chmod", path);
         if (overWhiteout)
             _whiteouts.MarkOpaque(directory, path);
-        else if (_lowers.CopyDirectoryAttributes(path, directory) is { } below)
-            _directoryTimes.Add((path, below.AccessTime, below.ModificationTime));
+        else
+            _lowers.CopyDirectoryAttributes(path, directory);
         _whiteouts.NoteUnpackedPath(path);
     }
 

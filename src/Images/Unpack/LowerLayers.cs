@@ -17,10 +17,10 @@ internal sealed class LowerLayers : IDisposable
     }
 
     /// <summary>
-    /// Gives a directory the attributes of the one of the same path below, as overlayfs shows it then; times are returned, to be set when
-    /// nothing more is made in it. Null where there is none below.
+    /// Gives a directory that the layer does not list itself the owner, mode and attributes of the one of the same path below, if there
+    /// is one. Its times stay those of the unpacking, as containerd leaves them.
     /// </summary>
-    public FileStatus? CopyDirectoryAttributes(byte[] path, SafeFileHandle target)
+    public void CopyDirectoryAttributes(byte[] path, SafeFileHandle target)
     {
         byte[] terminated = TarPath.Terminate(path);
         foreach (SafeFileHandle root in _roots)
@@ -30,15 +30,14 @@ internal sealed class LowerLayers : IDisposable
                 continue;
             // Something else hides what may lie deeper: a file, a whiteout.
             if (errno != Errno.None)
-                return null;
+                return;
             using (lower)
             {
                 Check(Sys.TryStatAt(lower!, "\0"u8, out FileStatus status), "statx", path);
                 CopyAttributes(lower!, target, status, path);
-                return status;
+                return;
             }
         }
-        return null;
     }
 
     /// <summary>Copies a file from below to the same path above, so that a hard link to it can be made; false where there is none.</summary>
