@@ -79,6 +79,8 @@ internal sealed partial class ContainerManager
         }
         catch (Exception e)
         {
+            if (e is not (ApiException or RpcException or IOException))
+                LogExecFailed(Log, exec.Id, e.ToString());
             await CleanExecAsync(exec).ConfigureAwait(false);
             (int code, ApiException error) = e is ApiException already ? (ExecNotStarted, already) : StartError.Translate(e.Message, e);
             exec.End(code);
@@ -205,4 +207,7 @@ internal sealed partial class ContainerManager
         _execs.TryRemove(exec.Id, out _);
         exec.Container.Execs.TryRemove(exec.Id, out _);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "failed to start exec {id}: {error}")]
+    private static partial void LogExecFailed(ILogger log, string id, string error);
 }

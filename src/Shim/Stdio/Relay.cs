@@ -41,10 +41,13 @@ internal sealed class Relay
         _to = to;
         _onEnd = onEnd;
         _buffer = splice ? null : new byte[BufferSize];
-        _fromId = loop.Add(from, Step);
-        _toId = loop.Add(to, Step);
+        // Held throughout: epoll tells of a hang-up unasked, so the loop may call Step, and end all, before the second end is added.
         lock (_lock)
+        {
+            _fromId = loop.Add(from, Step);
+            _toId = loop.Add(to, Step);
             ArmSource();
+        }
     }
 
     /// <summary>Done once all that the source had has been moved, or the destination is gone.</summary>
