@@ -65,6 +65,7 @@ internal static class ContainerExec
             InitPidFd = (int)init.DangerousGetHandle(),
             Namespaces = namespaces & ~NamespaceNames.CLONE_NEWPID,
             SyncFd = session.ChildFd,
+            ParentFd = session.ParentFd,
             ConsoleFd = io.ConsoleFd,
             PidFdSocket = io.PidFdSocket is null ? -1 : (int)io.PidFdSocket.DangerousGetHandle(),
             ExtraFds = io.ExtraFds,

@@ -172,6 +172,7 @@ internal sealed class ContainerStarter
             Rootfs = rootfs,
             Mounts = [],
             SyncFd = session.ChildFd,
+            ParentFd = session.ParentFd,
             ConsoleFd = io.ConsoleFd,
             PidFdSocket = io.PidFdSocket is null ? -1 : (int)io.PidFdSocket.DangerousGetHandle(),
             ExtraFds = io.ExtraFds,

@@ -22,6 +22,9 @@ internal sealed class LaunchSession : IDisposable
     /// <summary>For <see cref="PlanWriter.SyncFd"/>.</summary>
     public int ChildFd => (int)_childSocket.DangerousGetHandle();
 
+    /// <summary>Our end, which the child must close: while it holds a copy, it would not see us die.</summary>
+    public int ParentFd => (int)_socket.DangerousGetHandle();
+
     public int Pid { get; private set; }
 
     public SafeFileHandle? PidFd { get; private set; }

@@ -16,6 +16,8 @@ internal sealed class ExecInputs
     /// <summary>The container's root where it has no mount namespace; else -1.</summary>
     public int RootFd = -1;
     public int SyncFd = -1;
+    /// <summary>The parent's end of the report socket, for the child to close; or -1.</summary>
+    public int ParentFd = -1;
     public int ConsoleFd = -1;
     public int PidFdSocket = -1;
     public int ExtraFds;
@@ -31,6 +33,8 @@ internal static class ExecPlan
     {
         ProcessSpec process = inputs.Process;
         var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
+        if (inputs.ParentFd >= 0)
+            plan.Op(PlanOp.Close).Fd(inputs.ParentFd);
         // Before the container's processes can see it: see process.c on CVE-2019-5736.
         plan.Op(PlanOp.Undumpable);
         foreach (JoinedCgroup cgroup in inputs.Cgroups)

@@ -33,6 +33,8 @@ internal sealed class InitInputs
     public List<JoinedCgroup> Cgroups = [];
     public List<JoinedNamespace> Joined = [];
     public int SyncFd = -1;
+    /// <summary>The parent's end of the report socket, for the child to close; or -1.</summary>
+    public int ParentFd = -1;
     public int CgroupFd = -1;
     public int ConsoleFd = -1;
     public int PidFdSocket = -1;

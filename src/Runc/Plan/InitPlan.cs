@@ -27,6 +27,8 @@ internal static class InitPlan
         LinuxSpec linux = spec.Linux ?? new LinuxSpec();
         ProcessSpec process = spec.Process!;
         var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
+        if (inputs.ParentFd >= 0)
+            plan.Op(PlanOp.Close).Fd(inputs.ParentFd);
         foreach (JoinedCgroup cgroup in inputs.Cgroups)
             plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
 
