@@ -72,6 +72,9 @@ internal sealed class ContainerCgroups
             throw new RuncException("container's cgroup unexpectedly frozen");
     }
 
+    /// <summary>The directories that are still to be made: what a start that is cut off may leave.</summary>
+    public List<string> Missing() => Distinct().FindAll(directory => !Directory.Exists(directory));
+
     /// <summary>Makes the directories and sets the limits.</summary>
     public void Create(ResourcesSpec? resources)
     {

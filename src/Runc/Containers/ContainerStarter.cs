@@ -83,8 +83,10 @@ internal sealed class ContainerStarter
             _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id);
             _cgroups.RequireUnused();
             _state = NewState(rootfs);
+            _state.CgroupsMade = _cgroups.Missing();
             StateStore.Save(_directory, _state);
             _cgroups.Create(_linux.Resources);
+            _state.CgroupsMade = _cgroups.Made;
             if (!Detached)
                 Launcher.CatchSignals();
             if (!Detached && !_options.NoSubreaper)
