@@ -13,7 +13,17 @@ internal sealed partial class ContainerManager
     {
         Directory.CreateDirectory(ContainersFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute);
         foreach (ContainerRecord record in _store.Load())
-            _containers[record.Id] = new Container(record, Path.Combine(ContainersFolder, record.Id));
+        {
+            try
+            {
+                _containers[record.Id] = new Container(record, Path.Combine(ContainersFolder, record.Id));
+            }
+            catch (Api.ApiException e)
+            {
+                // Settings that were valid once: that container is lost to this daemon, but no other one.
+                LogRestoreFailed(Log, record.Id, e);
+            }
+        }
         AotRuntime.Linux.MountTable.UnmountTree(MountsFolder, detach: true);
 
         List<(Container Container, Process? Task)> wereRunning = [];
