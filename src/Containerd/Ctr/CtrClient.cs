@@ -13,6 +13,9 @@ internal sealed class CtrClient(string address, string ns) : IAsyncDisposable
     /// <summary>The namespace.</summary>
     public string Namespace { get; } = ns;
 
+    /// <summary>The lease that holds what is made; null for none.</summary>
+    public string? Lease { get; set; }
+
     /// <summary>One request, one response.</summary>
     public ValueTask<TResponse> CallAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellation = default)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
@@ -29,6 +32,10 @@ internal sealed class CtrClient(string address, string ns) : IAsyncDisposable
             yield return response;
     }
 
+    /// <summary>A call with streams in both directions.</summary>
+    public ValueTask<RpcCall<TRequest, TResponse>> OpenAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method)
+        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> => _channel.OpenAsync(method, Options());
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _channel.DisposeAsync();
 
@@ -36,6 +43,8 @@ internal sealed class CtrClient(string address, string ns) : IAsyncDisposable
     {
         var metadata = new HttpHeaders();
         metadata.Add("containerd-namespace", Namespace);
+        if (Lease is not null)
+            metadata.Add("containerd-lease", Lease);
         return new RpcCallOptions { Metadata = metadata };
     }
 }

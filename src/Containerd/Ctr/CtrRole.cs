@@ -42,9 +42,9 @@ public static class CtrRole
         }
         catch (RpcException e)
         {
-            return Fail(e.Status == RpcStatus.Unknown ? e.Message : $"{e.Message}");
+            return Fail(e.Message);
         }
-        catch (Exception e) when (e is CtrException or IOException)
+        catch (Exception e) when (e is CtrException or IOException or Images.Registry.RegistryException or Images.ReferenceException)
         {
             return Fail(e.Message);
         }
