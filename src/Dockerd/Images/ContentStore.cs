@@ -94,9 +94,16 @@ internal sealed class ContentStore(ContainerdCalls calls)
                 new WriteContentRequest { Action = WriteAction.Stat, Ref = reference, Total = descriptor.Size, Expected = descriptor.Digest.ToString() },
                 cancellationToken).ConfigureAwait(false);
             WriteContentResponse status = await call.ReadAsync(cancellationToken).ConfigureAwait(false) ?? throw Ended();
+            if (status.Offset == descriptor.Size && descriptor.Size > 0)
+            {
+                // Another namespace has the blob: containerd shares it with this one upon the commit.
+                await using ContentWriter shared = new(this, call, reference, descriptor, descriptor.Size);
+                await shared.CommitAsync([], cancellationToken).ConfigureAwait(false);
+                return null;
+            }
             if (status.Offset != 0)
                 throw new RpcException(RpcStatus.Aborted, $"ingest {reference} does not start anew");
-            return new ContentWriter(this, call, reference, descriptor);
+            return new ContentWriter(this, call, reference, descriptor, 0);
         }
         catch (RpcException error) when (error.Status == RpcStatus.AlreadyExists)
         {
@@ -143,9 +150,10 @@ internal sealed class ContentWriter : IAsyncDisposable
     private long _offset;
     private bool _committed;
 
-    internal ContentWriter(ContentStore store, RpcCall<WriteContentRequest, WriteContentResponse> call, string reference, Descriptor descriptor)
+    internal ContentWriter(
+        ContentStore store, RpcCall<WriteContentRequest, WriteContentResponse> call, string reference, Descriptor descriptor, long offset)
     {
-        (_store, _call, _reference, _descriptor) = (store, call, reference, descriptor);
+        (_store, _call, _reference, _descriptor, _offset) = (store, call, reference, descriptor, offset);
         _answers = ReadAnswersAsync();
     }
 
