@@ -11,6 +11,7 @@ using AotRuntime.Rpc.Containerd.Snapshots;
 using AotRuntime.Rpc.Containerd.Types;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Platform = AotRuntime.Images.Platform;
 
 namespace AotRuntime.Containerd.Ctr;
 
@@ -58,24 +59,23 @@ internal static class CtrPull
                 labels[string.Create(CultureInfo.InvariantCulture, $"containerd.io/gc.ref.content.m.{i}")] = choices[i].Digest.ToString();
             await WriteAsync(client, top.Descriptor, top.Content, labels).ConfigureAwait(false);
         }
-        ManifestProbe parts = ManifestReader.Probe(manifest.Content) is { Config: not null, Layers: not null } probe
-            ? probe
-            : throw new CtrException($"unsupported manifest media type \"{manifest.Descriptor.MediaType}\"");
+        if (ManifestReader.Probe(manifest.Content) is not { Config: { } configBlob, Layers: { } layers })
+            throw new CtrException($"unsupported manifest media type \"{manifest.Descriptor.MediaType}\"");
 
-        byte[] config = await registry.GetConfigAsync(parts.Config).ConfigureAwait(false);
+        byte[] config = await registry.GetConfigAsync(configBlob).ConfigureAwait(false);
         using JsonDocument document = JsonDocument.Parse(config);
         string chain = CtrImageConfig.ChainOf(document.RootElement);
-        await WriteAsync(client, parts.Config, config, new() { [$"containerd.io/gc.ref.snapshot.{snapshotter}"] = chain }).ConfigureAwait(false);
-        var references = new Dictionary<string, string> { ["containerd.io/gc.ref.content.config"] = parts.Config.Digest.ToString() };
-        for (int i = 0; i < parts.Layers.Length; i++)
+        await WriteAsync(client, configBlob, config, new() { [$"containerd.io/gc.ref.snapshot.{snapshotter}"] = chain }).ConfigureAwait(false);
+        var references = new Dictionary<string, string> { ["containerd.io/gc.ref.content.config"] = configBlob.Digest.ToString() };
+        for (int i = 0; i < layers.Length; i++)
         {
-            Descriptor layer = parts.Layers[i];
+            Descriptor layer = layers[i];
             references[string.Create(CultureInfo.InvariantCulture, $"containerd.io/gc.ref.content.l.{i}")] = layer.Digest.ToString();
             await CopyAsync(client, registry, layer).ConfigureAwait(false);
             Console.Out.WriteLine($"layer {layer.Digest}: done {CtrContent.BinarySize(layer.Size)}");
         }
         await WriteAsync(client, manifest.Descriptor, manifest.Content, references).ConfigureAwait(false);
-        await UnpackAsync(client, document.RootElement, parts.Layers, snapshotter).ConfigureAwait(false);
+        await UnpackAsync(client, document.RootElement, layers, snapshotter).ConfigureAwait(false);
         await NameAsync(client, name, top.Descriptor).ConfigureAwait(false);
         Console.Out.WriteLine("done");
     }

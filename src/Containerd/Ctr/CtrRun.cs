@@ -81,6 +81,7 @@ internal static class CtrRun
         };
         foreach (Mount mount in mounts.Mounts)
             request.Rootfs.Add(mount);
+        streams.StartOutput();
         await client.CallAsync(TasksMethods.Create, request).ConfigureAwait(false);
         bool started = false;
         try

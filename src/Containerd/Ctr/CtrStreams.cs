@@ -40,7 +40,17 @@ internal sealed class CtrStreams : IDisposable
     public static CtrStreams Open(string id, bool terminal) =>
         new(Directory.CreateTempSubdirectory("ctr-fifo").FullName, id, terminal);
 
-    /// <summary>Starts to relay. <paramref name="closeInput"/> is called at the end of this process's input.</summary>
+    /// <summary>Starts to relay output. A shim's creation of a task may wait for the readers, so this comes before it.</summary>
+    public void StartOutput()
+    {
+        if (_folder is null || _outputs.Count > 0)
+            return;
+        _outputs.Add(Output(Stdout, Console.OpenStandardOutput()));
+        if (Stderr.Length > 0)
+            _outputs.Add(Output(Stderr, Console.OpenStandardError()));
+    }
+
+    /// <summary>Starts to relay input, and output if that is not done. <paramref name="closeInput"/> is called at the end of this process's input.</summary>
     public void Start(Func<Task> closeInput)
     {
         if (_folder is null)
@@ -50,9 +60,7 @@ internal sealed class CtrStreams : IDisposable
             _before = attributes;
             Sys.SetTerminalAttributes(0, attributes.Raw());
         }
-        _outputs.Add(Output(Stdout, Console.OpenStandardOutput()));
-        if (Stderr.Length > 0)
-            _outputs.Add(Output(Stderr, Console.OpenStandardError()));
+        StartOutput();
         // A thread that may block in read(2) for ever; it must not keep the program alive.
         new Thread(() => Input(closeInput)) { IsBackground = true }.Start();
     }

@@ -47,6 +47,8 @@ public sealed class AddressPool
     {
         lock (_gate)
         {
+            if (_last < _first)
+                return null; // a /32 has its gateway only
             uint start = _next;
             do
             {

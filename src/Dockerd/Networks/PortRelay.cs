@@ -60,8 +60,7 @@ public sealed class PortRelay : IDisposable
         {
             if (host.AddressFamily == AddressFamily.InterNetworkV6)
                 socket.DualMode = false;
-            if (tcp)
-                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // Not ReuseAddress: .NET sets SO_REUSEPORT with it, and two could hold one port. SO_REUSEADDR is set for TCP anyway.
             socket.Bind(host);
             if (tcp)
                 socket.Listen(512);
@@ -106,7 +105,8 @@ public sealed class PortRelay : IDisposable
             {
                 client.NoDelay = true;
                 await server.ConnectAsync(_target, _stop.Token).ConfigureAwait(false);
-                await Task.WhenAll(PumpAsync(client, server), PumpAsync(server, client)).ConfigureAwait(false);
+                using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+                await Task.WhenAll(PumpAsync(client, server, both), PumpAsync(server, client, both)).ConfigureAwait(false);
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
             {
@@ -116,18 +116,24 @@ public sealed class PortRelay : IDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to)
+    /// <summary>Passes on until the end of <paramref name="from"/>; a failure ends both directions, which would else wait for each other.</summary>
+    private static async Task PumpAsync(Socket from, Socket to, CancellationTokenSource both)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(32 * 1024);
         try
         {
             int n;
-            while ((n = await from.ReceiveAsync(buffer, _stop.Token).ConfigureAwait(false)) > 0)
+            while ((n = await from.ReceiveAsync(buffer, both.Token).ConfigureAwait(false)) > 0)
             {
                 for (int sent = 0; sent < n;)
-                    sent += await to.SendAsync(buffer.AsMemory(sent, n - sent), _stop.Token).ConfigureAwait(false);
+                    sent += await to.SendAsync(buffer.AsMemory(sent, n - sent), both.Token).ConfigureAwait(false);
             }
             to.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            await both.CancelAsync().ConfigureAwait(false);
+            throw;
         }
         finally
         {

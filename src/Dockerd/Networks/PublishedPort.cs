@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 
 namespace AotRuntime.Dockerd.Networks;
@@ -34,6 +35,6 @@ public static class PortProtocols
         int slash = port.IndexOf('/');
         string name = slash < 0 ? "tcp" : port[(slash + 1)..];
         protocol = name == "udp" ? PortProtocol.Udp : PortProtocol.Tcp;
-        return ushort.TryParse(slash < 0 ? port : port.AsSpan(0, slash), out number) && name is "tcp" or "udp";
+        return ushort.TryParse(slash < 0 ? port : port.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture, out number) && name is "tcp" or "udp";
     }
 }

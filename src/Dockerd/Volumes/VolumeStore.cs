@@ -20,7 +20,8 @@ public sealed partial class VolumeStore : IVolumeStore
     /// <summary>Label of a volume that got its name from the daemon.</summary>
     public const string AnonymousLabel = "com.docker.volume.anonymous";
 
-    private const int MaxName = 255;
+    /// <summary>NAME_MAX, less the dot of a half-made folder.</summary>
+    private const int MaxName = 254;
     private static readonly SearchValues<char> s_nameChars = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _volumes = new(StringComparer.Ordinal);

@@ -57,6 +57,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
         }
         catch (IOException) when (_bodyFailure is not null)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             // The connection was dropped because the request's body could not be had: that is what the caller should hear.
             throw new IOException(_bodyFailure.Message, _bodyFailure);
         }

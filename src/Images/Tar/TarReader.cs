@@ -52,6 +52,9 @@ public sealed class TarReader(BlockSource source, TarLimits? limits = null)
                 throw new TarException("archive/tar: too many extended headers before one entry");
             if (!ReadHeader())
             {
+                // Stricter than Go: an extended header whose entry is missing was cut off.
+                if (pax is not null || longName is not null || longLink is not null)
+                    throw TarException.UnexpectedEnd();
                 _ended = true;
                 return false;
             }

@@ -98,14 +98,17 @@ public sealed class NfTablesBatch
     {
         if (_messages.Count == 0)
             return;
-        socket.Transact("nf_tables", _table, (w, seq) =>
-        {
-            Frame(w, NFNL_MSG_BATCH_BEGIN, seq++);
-            foreach (Action<NetlinkWriter, uint> message in _messages)
-                message(w, seq++);
-            Frame(w, NFNL_MSG_BATCH_END, seq++);
-            return seq;
-        }, acknowledgements: _messages.Count);
+        socket.Transact("nf_tables", _table, Write, acknowledgements: _messages.Count);
+    }
+
+    /// <summary>Writes all messages, numbered from <paramref name="seq"/> on, and gives the number after the last.</summary>
+    internal uint Write(NetlinkWriter w, uint seq)
+    {
+        Frame(w, NFNL_MSG_BATCH_BEGIN, seq++);
+        foreach (Action<NetlinkWriter, uint> message in _messages)
+            message(w, seq++);
+        Frame(w, NFNL_MSG_BATCH_END, seq++);
+        return seq;
     }
 
     private static void Frame(NetlinkWriter w, int type, uint seq)

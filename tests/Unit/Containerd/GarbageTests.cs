@@ -79,10 +79,11 @@ public sealed class GarbageTests : IAsyncDisposable
     [Fact]
     public async Task AnExpiredLease_KeepsNothing()
     {
-        CreateRequest request = new() { Id = "l" };
-        request.Labels["containerd.io/gc.expire"] = DateTimeOffset.UtcNow.AddSeconds(-1).ToString("o", CultureInfo.InvariantCulture);
-        _fixture.Leases.Create(request, Fixture.Context());
+        Lease lease = _fixture.Leases.Create(new CreateRequest { Id = "l" }, Fixture.Context()).Lease;
         string digest = await _fixture.AddAsync("x", Fixture.Context(lease: "l"));
+        // Written over, as created so the collector would take the lease at once.
+        lease.Labels["containerd.io/gc.expire"] = DateTimeOffset.UtcNow.AddSeconds(-1).ToString("o", CultureInfo.InvariantCulture);
+        _fixture.Metadata.Database.Write(session => _fixture.Metadata.Leases.Update(session, "test", "l", lease));
         await _fixture.Collector.CollectAsync();
         Assert.False(_fixture.HasBlob(digest));
         Assert.Empty(_fixture.Leases.List(new ListRequest(), Fixture.Context()).Leases);

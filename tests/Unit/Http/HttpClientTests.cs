@@ -240,12 +240,13 @@ public class HttpClientTests
     public async Task Cancelling_closes_the_connection()
     {
         TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using CancellationTokenSource source = new();
         (HttpClient client, _) = ClientOf(Serving(async exchange =>
         {
             using CancellationTokenRegistration _ = exchange.Aborted.Register(gone.SetResult);
+            source.CancelAfter(10);
             await Task.Delay(Timeout.Infinite, exchange.Aborted);
         }));
-        using CancellationTokenSource source = new(50);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await client.SendAsync(new HttpRequest { Target = "/" }, source.Token));
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(10), Token);
     }

@@ -23,7 +23,7 @@ public class ProcessSpawnTests
             new SpawnPlan
             {
                 Path = "sh",
-                Arguments = ["mysh", "-c", "echo $0 $A; pwd; echo five >&5; ls /proc/$$/fd | tr '\\n' ' '; exit 7"],
+                Arguments = ["mysh", "-c", "echo $0 $A; pwd; echo five >&5; ls /proc/$$/fd; exit 7"],
                 Environment = ["A=b", "PATH=/usr/bin:/bin"],
                 WorkingDirectory = "/usr",
                 Descriptors = [devNull, output, output, null, null, output],
@@ -31,7 +31,7 @@ public class ProcessSpawnTests
             file,
             out ChildExit exit);
         Assert.Equal(new ChildExit(exit.Pid, false, 7), exit);
-        Assert.Equal("mysh b\n/usr\nfive\n0 1 2 5 ", text);
+        Assert.Equal("mysh b\n/usr\nfive\n0\n1\n2\n5\n", text);
         File.Delete(file);
     }
 
