@@ -270,7 +270,7 @@ public sealed class RegistryClient : IAsyncDisposable
         if (actual is not null && MediaTypes.IsSchema1(actual))
             throw Schema1();
         // The document's own word counts (image-spec, "mediaType ... SHOULD match"); where it gives none, the field's does.
-        if (probe.MediaType is not { Length: > 0 } && (MediaTypes.IsManifest(mediaType) || MediaTypes.IsIndex(mediaType)))
+        if (actual is not null && probe.MediaType is not { Length: > 0 } && (MediaTypes.IsManifest(mediaType) || MediaTypes.IsIndex(mediaType)))
             actual = mediaType;
         if (actual is null || (!MediaTypes.IsManifest(actual) && !MediaTypes.IsIndex(actual)))
             throw new RegistryException($"unsupported media type {actual ?? mediaType}", RegistryFailure.Invalid);

@@ -56,14 +56,17 @@ internal sealed class Whiteouts(LayerTree tree, WhiteoutMode mode)
         if (mode != WhiteoutMode.Delete)
             return;
         byte[] real = tree.RealPath(parent);
-        _unpacked.Add(Encoding.Latin1.GetString(real.Length == 0 ? name : [.. real, (byte)'/', .. name]));
+        NoteUnpackedPath(real.Length == 0 ? name.ToArray() : [.. real, (byte)'/', .. name]);
     }
 
-    /// <summary>Takes note of a directory that was made for an entry below it.</summary>
+    /// <summary>Takes note of a path that the layer brought, and of the directories on the way: what is kept must stay reachable.</summary>
     public void NoteUnpackedPath(byte[] path)
     {
-        if (mode == WhiteoutMode.Delete)
-            _unpacked.Add(Encoding.Latin1.GetString(path));
+        if (mode != WhiteoutMode.Delete)
+            return;
+        string left = Encoding.Latin1.GetString(path);
+        while (left.Length > 0 && _unpacked.Add(left))
+            left = left[..Math.Max(0, left.LastIndexOf('/'))];
     }
 
     private void HideLower(SafeFileHandle parent, byte[] name, byte[] path, TarEntry entry)

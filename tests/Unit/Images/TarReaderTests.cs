@@ -54,7 +54,7 @@ public class TarReaderTests
         for (int length = 0; length < tar.Length; length++)
         {
             byte[] cut = tar[..length];
-            // Between entries a tar may end without its two empty blocks, as Go takes it.
+            // Between entries a tar may end without its two empty blocks, as Go takes it; the layer's digests tell such a cut.
             if (length is 0 or 1536)
             {
                 Describe(cut, 512);
