@@ -21,6 +21,15 @@ internal static class Lab
         return folders.Where(f => f.Length > 0).Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists);
     }
 
+    /// <summary>Whether a program succeeds here at all: a peer may refuse this machine (crun 1.8 does where cgroups are hybrid).</summary>
+    public static bool Works(string workingDirectory, string[] command)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = workingDirectory, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+
     /// <summary>Runs a program to its end and gives its output; throws where it fails.</summary>
     public static string Capture(string program, params string[] arguments)
     {

@@ -21,8 +21,12 @@ internal static class RunComparison
             List<(string Label, string[] Command)> commands = [("runc run (ours)", Command(Lab.Ours("runc"), dir, bundle, "a"))];
             foreach (string peer in (string[])["crun", "runc"])
             {
-                if (Lab.Peer(peer) is { } path)
+                if (Lab.Peer(peer) is not { } path)
+                    continue;
+                if (Lab.Works(bundle, Command(path, dir, bundle, peer)))
                     commands.Add(($"{peer} run", Command(path, dir, bundle, peer)));
+                else
+                    Console.Error.WriteLine($"{path} cannot run a container on this machine; it is left out");
             }
             Sample[] samples = Lab.Time(bundle, [.. commands.Select(c => c.Command)]);
             string versions = string.Join("; ", ((string[])["crun", "runc"]).Select(Lab.Peer).OfType<string>().Select(p => Lab.Capture(p, "--version").Split('\n')[0]));

@@ -1,29 +1,44 @@
 namespace AotRuntime.Tests.Functional;
 
-public class DemoTests
+/// <summary>What `make run` does after building.</summary>
+public sealed class DemoTests : IDisposable
 {
+    private readonly TempDir _dir = new();
+
+    public void Dispose() => _dir.Dispose();
+
     [Fact]
     public void The_demo_pulls_and_runs_hello_world_and_cleans_up()
     {
-        HashSet<string> before = [.. Directory.EnumerateDirectories("/tmp", "aotrun-*")];
-        CommandResult result = new Command(Path.Combine(Programs.RepoRoot, "tests/tools/demo.sh")) { Timeout = TimeSpan.FromMinutes(2) }.Run().Succeeded();
+        CommandResult result = Demo().Run().Succeeded();
         Assert.Contains("Unable to find image 'hello-world:latest' locally", result.Error);
         Assert.Contains("Pull complete", result.Error);
         Assert.Contains("Hello from AotRuntime!", result.Output);
-        Assert.Empty(Directory.EnumerateDirectories("/tmp", "aotrun-*").Except(before));
-        Assert.DoesNotContain(File.ReadLines("/proc/self/mountinfo"), line => line.Contains("/tmp/aotrun-", StringComparison.Ordinal) && before.All(b => !line.Contains(b, StringComparison.Ordinal)));
-        Assert.DoesNotContain(Leftovers.Processes(), p => p.CommandLine.Contains("/tmp/aotrun-", StringComparison.Ordinal) && before.All(b => !p.CommandLine.Contains(b, StringComparison.Ordinal)));
+        AssertNothingLeft();
     }
 
-    [Fact]
-    public void An_interrupted_demo_cleans_up()
+    [Theory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public void An_interrupted_demo_cleans_up(string signal)
     {
-        HashSet<string> before = [.. Directory.EnumerateDirectories("/tmp", "aotrun-*")];
-        using Daemon demo = new(new Command(Path.Combine(Programs.RepoRoot, "tests/tools/demo.sh")));
-        demo.WaitUntil(() => Directory.EnumerateFiles("/tmp", "dockerd.log", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })
-            .Any(f => !before.Contains(Path.GetDirectoryName(f)!)), "dockerd");
-        demo.Signal("INT");
-        demo.WaitUntilExited();
-        Assert.Empty(Directory.EnumerateDirectories("/tmp", "aotrun-*").Except(before));
+        using Daemon demo = new(Demo());
+        demo.WaitUntil(() => Directory.EnumerateFiles(_dir.Path, "dockerd.log", SearchOption.AllDirectories).Any(), "dockerd");
+        demo.Signal(signal);
+        Assert.NotEqual(0, demo.WaitUntilExited());
+        AssertNothingLeft();
+    }
+
+    private Command Demo() => new(Path.Combine(Programs.RepoRoot, "tests/tools/demo.sh"))
+    {
+        Timeout = TimeSpan.FromMinutes(2),
+        Environment = { ["TMPDIR"] = _dir.Path },
+    };
+
+    private void AssertNothingLeft()
+    {
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_dir.Path));
+        Assert.Empty(_dir.Mounts());
+        Assert.DoesNotContain(Leftovers.Processes(), p => p.CommandLine.Contains(_dir.Path, StringComparison.Ordinal));
     }
 }

@@ -8,7 +8,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "containers need root: sudo make run" >&2
     exit 1
 fi
-dir=$(mktemp -d /tmp/aotrun-XXXXXX)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/aotrun-XXXXXX")
 pids=()
 netns=""
 
