@@ -47,6 +47,20 @@ public class BridgeTests
     }
 
     [Fact]
+    public void A_port_published_on_every_address_serves_the_host_other_containers_and_the_container_itself()
+    {
+        using Stack stack = new();
+        stack.Docker("run", "-d", "--name", "web", "-p", "80", "busybox", "httpd", "-f", "-h", "/var/www").Succeeded();
+        string port = stack.Docker("port", "web", "80").Succeeded().Output.Split('\n')[0].Split(':')[^1];
+        string gateway = stack.Docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.Gateway}}", "web").Succeeded().Output.Trim();
+        WaitForPage(stack, $"http://127.0.0.1:{port}");
+        WaitForPage(stack, $"http://[::1]:{port}");
+        WaitForPage(stack, $"http://{gateway}:{port}");
+        Assert.Equal("hello from busybox\n", stack.Docker("run", "--rm", "busybox", "wget", "-T", "5", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
+        Assert.Equal("hello from busybox\n", stack.Docker("exec", "web", "wget", "-T", "5", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
+    }
+
+    [Fact]
     public void None_has_only_loopback_and_host_shares_the_namespace()
     {
         using Stack stack = new();
@@ -62,7 +76,7 @@ public class BridgeTests
     {
         for (int i = 0; i < 50; i++)
         {
-            if (stack.Curl("-f", "--max-time", "2", url).Output == "hello from busybox\n")
+            if (stack.Curl("-gf", "--max-time", "2", url).Output == "hello from busybox\n")
                 return;
             Thread.Sleep(100);
         }

@@ -13,14 +13,15 @@ namespace AotRuntime.Dockerd.Networks;
 ///   map published_at  { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }
 ///   map published_any { type inet_proto . inet_service : ipv4_addr . inet_service }
 ///   chain raw         { hook prerouting priority raw;     iifname BRIDGE ip daddr 127.0.0.0/8 drop }
-///   chain prerouting  { hook prerouting priority dstnat;  dnat … @published_at; fib daddr type local dnat … @published_any }
-///   chain output      { hook output priority dstnat;      the same }
+///   chain prerouting  { hook prerouting priority dstnat;  iifname != BRIDGE: dnat … @published_at; fib daddr type local dnat … @published_any }
+///   chain output      { hook output priority dstnat;      the same, from this host itself }
 ///   chain forward     { hook forward priority filter;     established, dnat and from the bridge: accept; else to the bridge: drop }
-///   chain postrouting { hook postrouting priority srcnat; masquerade what leaves the bridge, comes from loopback, or turns round }
+///   chain postrouting { hook postrouting priority srcnat; masquerade what leaves the bridge or comes from loopback }
 /// }
 /// </code>
 /// Loopback addresses are translated too (route_localnet on the bridge); the raw chain keeps containers from using that way to the
-/// host's own loopback services.
+/// host's own loopback services. A container that calls a published port of its host is served by the relay, as by Docker's proxy:
+/// where bridged packets pass netfilter too (bridge-nf-call-iptables), a translation back onto the same bridge does not get through.
 /// </summary>
 internal sealed class BridgeFirewall : IDisposable
 {
@@ -53,12 +54,12 @@ internal sealed class BridgeFirewall : IDisposable
         batch.AddChain("raw", "filter", NetfilterHook.Prerouting, PriorityRaw);
         batch.AddRule("raw", new NfRule().InInterface(_bridge).Destination(s_loopback).Drop());
 
-        foreach ((string chain, NetfilterHook hook) in (ReadOnlySpan<(string, NetfilterHook)>)[("prerouting", NetfilterHook.Prerouting), ("output", NetfilterHook.Output)])
-        {
-            batch.AddChain(chain, "nat", hook, PriorityDstNat);
-            batch.AddRule(chain, new NfRule().DnatByAddressAndPort(PublishedAt));
-            batch.AddRule(chain, new NfRule().DestinationIsLocal().DnatByPort(PublishedAny));
-        }
+        batch.AddChain("prerouting", "nat", NetfilterHook.Prerouting, PriorityDstNat);
+        batch.AddRule("prerouting", new NfRule().NotInInterface(_bridge).DnatByAddressAndPort(PublishedAt));
+        batch.AddRule("prerouting", new NfRule().NotInInterface(_bridge).DestinationIsLocal().DnatByPort(PublishedAny));
+        batch.AddChain("output", "nat", NetfilterHook.Output, PriorityDstNat);
+        batch.AddRule("output", new NfRule().DnatByAddressAndPort(PublishedAt));
+        batch.AddRule("output", new NfRule().DestinationIsLocal().DnatByPort(PublishedAny));
 
         batch.AddChain("forward", "filter", NetfilterHook.Forward, PriorityFilter);
         batch.AddRule("forward", new NfRule().OutInterface(_bridge).EstablishedOrRelated().Accept());
@@ -72,7 +73,6 @@ internal sealed class BridgeFirewall : IDisposable
         batch.AddChain("postrouting", "nat", NetfilterHook.Postrouting, PrioritySrcNat);
         batch.AddRule("postrouting", new NfRule().Source(subnet).NotOutInterface(_bridge).Masquerade());
         batch.AddRule("postrouting", new NfRule().Source(s_loopback).OutInterface(_bridge).Masquerade());
-        batch.AddRule("postrouting", new NfRule().Source(subnet).Destination(subnet).TranslatedDestination().Masquerade());
         batch.Commit(_socket);
     }
 

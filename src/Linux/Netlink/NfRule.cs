@@ -19,6 +19,9 @@ public sealed class NfRule
     /// <summary><c>iifname NAME</c>.</summary>
     public NfRule InInterface(string name) => Meta(NFT_META_IIFNAME, R0).Compare(NFT_CMP_EQ, InterfaceName(name));
 
+    /// <summary><c>iifname != NAME</c>.</summary>
+    public NfRule NotInInterface(string name) => Meta(NFT_META_IIFNAME, R0).Compare(NFT_CMP_NEQ, InterfaceName(name));
+
     /// <summary><c>oifname NAME</c>.</summary>
     public NfRule OutInterface(string name) => Meta(NFT_META_OIFNAME, R0).Compare(NFT_CMP_EQ, InterfaceName(name));
 
