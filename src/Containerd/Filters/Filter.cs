@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using AotRuntime.Patterns;
 
 namespace AotRuntime.Containerd;
 
@@ -51,8 +51,7 @@ internal sealed class Filter
 
     internal sealed class Selector(string[] path, Operator op, string value)
     {
-        // Clients of this socket may do anything already: a pattern that takes long harms nobody but its sender's own stream.
-        private readonly Regex? _pattern = op == Operator.Match ? new Regex(value) : null;
+        private readonly Pattern? _pattern = op == Operator.Match ? Pattern.Parse(value) : null;
 
         public bool Matches(FilterFields fields)
         {

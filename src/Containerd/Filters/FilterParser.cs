@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AotRuntime.Patterns;
 using AotRuntime.Rpc;
 
 namespace AotRuntime.Containerd;
@@ -68,7 +69,7 @@ internal ref struct FilterParser(string text)
         {
             return new Filter.Selector([.. path], op, value);
         }
-        catch (ArgumentException e)
+        catch (PatternException e)
         {
             throw Error(e.Message);
         }

@@ -1,6 +1,6 @@
-using System.Text.RegularExpressions;
 using AotRuntime.Dockerd.Containers;
 using AotRuntime.EngineApi;
+using AotRuntime.Patterns;
 
 namespace AotRuntime.Dockerd.Api;
 
@@ -11,9 +11,6 @@ internal static class ContainerFilter
     [
         "ancestor", "before", "exited", "expose", "health", "id", "isolation", "is-task", "label", "name", "network", "publish", "since", "status", "volume",
     ];
-
-    /// <summary>A pattern may not take longer than this on one name.</summary>
-    private static readonly TimeSpan s_patternLimit = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Applies filters, <c>all</c> and <c>limit</c> to containers that are sorted from the newest to the oldest.</summary>
     /// <exception cref="ApiException">400: a filter is unknown or its value invalid.</exception>
@@ -29,17 +26,17 @@ internal static class ContainerFilter
         List<int> exited = [];
         foreach (string code in filters.Get("exited"))
             exited.Add(int.TryParse(code, out int number) ? number : throw ApiException.BadRequest($"invalid filter 'exited={code}'"));
-        List<Regex> names = [];
+        List<Func<string, bool>> names = [];
         foreach (string pattern in filters.Get("name"))
         {
             try
             {
-                // Not backtracking: a client's pattern must not be able to keep the daemon busy.
-                names.Add(new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, s_patternLimit));
+                names.Add(Pattern.Parse(pattern).IsMatch);
             }
-            catch (Exception e) when (e is ArgumentException or NotSupportedException)
+            catch (PatternException)
             {
-                names.Add(new Regex(Regex.Escape(pattern)));
+                // What is no pattern matches, as with Docker, only a name that is the same.
+                names.Add(name => name == pattern);
             }
         }
         string? before = filters.Get("before") is [string b, ..] ? find(b).Record.Created : null;
@@ -58,7 +55,7 @@ internal static class ContainerFilter
                 continue;
             if (exited.Count > 0 && (container.State.Running || !exited.Contains(container.State.ExitCode) || !record.StartedBefore))
                 continue;
-            if (names.Count > 0 && !names.Exists(n => n.IsMatch("/" + record.Name) || n.IsMatch(record.Name)))
+            if (names.Count > 0 && !names.Exists(matches => matches("/" + record.Name) || matches(record.Name)))
                 continue;
             if (!filters.PrefixMatch("id", record.Id) || !filters.ExactMatch("status", ContainerView.Status(container))
                 || !filters.MatchLabels("label", record.Config.Labels) || !filters.ExactMatch("health", container.Health?.State.Status ?? "none")
