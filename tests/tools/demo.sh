@@ -37,8 +37,9 @@ for _ in $(seq 100); do
     [ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break
     sleep 0.02
 done
-inside() { nsenter --net=/proc/$holder/ns/net "$@"; }
-inside ip link set lo up
+# It takes the calling shell's place, so that $! is the program itself and not a shell that would leave it behind.
+inside() { exec nsenter --net=/proc/$holder/ns/net "$@"; }
+(inside ip link set lo up)
 
 inside "$bin/aotruntime" registry serve "$images" --listen 127.0.0.1:5000 >"$dir/registry.log" 2>&1 &
 pids=("$!" "${pids[@]}")
