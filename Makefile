@@ -35,7 +35,7 @@ run: ## hello-world through every role, isolated, cleaned up afterwards
 	@$(MAKE) -s build
 	@tests/tools/demo.sh
 
-test: ## everything: C, unit and functional tests (root)
+test: ## everything: C and unit tests, fuzzing (5 s a parser), functional tests (root)
 	@tests/tools/test.sh
 
 test-native: ## the C tests
@@ -46,6 +46,10 @@ test-unit: ## the unit tests
 
 test-functional: ## the functional tests on out/bin (root)
 	@tests/tools/test.sh functional
+
+fuzz: ## changed inputs for every parser; FUZZ_SECONDS a target (60), FUZZ_SEED for other ones
+	@dotnet build tests/Fuzz -c Debug -v q --nologo
+	@tests/Fuzz/bin/Debug/net10.0/AotRuntime.Fuzz all $(or $(FUZZ_SECONDS),60)
 
 bench: ## in-process micro-benchmarks (BenchmarkDotNet)
 	@dotnet run -c Release --project bench -- --filter '*'

@@ -1,8 +1,8 @@
 #!/bin/bash
-# test.sh [native|unit|functional ...]: build and run the suites (all of them by default); the last line sums them up.
+# test.sh [native|unit|fuzz|functional ...]: build and run the suites (all of them by default); the last line sums them up.
 set -u
 cd "$(dirname "$0")/../.."
-suites=${*:-native unit functional}
+suites=${*:-native unit fuzz functional}
 passed=0 failed=0 skipped=0
 
 if [ "$(id -u)" != 0 ]; then
@@ -43,6 +43,9 @@ for suite in $suites; do
     unit)
         step dotnet build tests/Unit -c Debug -v q --nologo
         run unit tests/Unit/bin/Debug/net10.0/AotRuntime.Unit ;;
+    fuzz)
+        step dotnet build tests/Fuzz -c Debug -v q --nologo
+        run fuzz tests/Fuzz/bin/Debug/net10.0/AotRuntime.Fuzz all "${FUZZ_SECONDS:-5}" ;;
     functional)
         step make -s build
         step dotnet build tests/Functional -c Debug -v q --nologo

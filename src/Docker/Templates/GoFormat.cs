@@ -121,7 +121,7 @@ internal static class GoFormat
             return text.PadRight(width);
         if (!flags.Contains('0'))
             return text.PadLeft(width);
-        bool signed = text[0] is '-' or '+';
+        bool signed = text is ['-' or '+', ..];
         return signed ? text[0] + text[1..].PadLeft(width - 1, '0') : text.PadLeft(width, '0');
     }
 }

@@ -6,11 +6,15 @@ namespace AotRuntime.Docker.Templates;
 /// <summary>Parses Go's text/template syntax: text with actions between <c>{{</c> and <c>}}</c>.</summary>
 internal sealed class Parser
 {
+    /// <summary>How deep blocks and parentheses may nest: beyond it parsing, or running, would overflow the stack.</summary>
+    private const int MaxDepth = 500;
+
     private readonly string _source;
     private readonly string _name;
     private readonly HashSet<string> _variables = ["$"];
     private int _at;
     private int _loops;
+    private int _depth;
 
     private Parser(string source, string name) => (_source, _name) = (source, name);
 
@@ -85,6 +89,7 @@ internal sealed class Parser
 
     private BranchNode ParseBranch(string keyword)
     {
+        Descend();
         BranchKind kind = keyword switch { "if" => BranchKind.If, "with" => BranchKind.With, _ => BranchKind.Range };
         Pipeline pipeline = ParsePipeline(inParentheses: false, allowTwo: kind == BranchKind.Range);
         CloseAction();
@@ -101,16 +106,25 @@ internal sealed class Parser
                 // {{else if}} is an if within the else that shares its end.
                 _at += word.Length;
                 otherwise = [ParseBranch(word)];
+                _depth--;
                 return new BranchNode(kind, pipeline, body, otherwise);
             }
             CloseAction();
             otherwise = ParseList(out end);
         }
+        _depth--;
         return end == "end" ? new BranchNode(kind, pipeline, body, otherwise) : throw Error("unexpected EOF");
+    }
+
+    private void Descend()
+    {
+        if (++_depth > MaxDepth)
+            throw Error($"too deeply nested (max {MaxDepth})");
     }
 
     private Pipeline ParsePipeline(bool inParentheses, bool allowTwo = false)
     {
+        Descend();
         List<string> variables = [];
         bool declares = false;
         int start = _at;
@@ -145,6 +159,7 @@ internal sealed class Parser
         }
         foreach (string variable in variables)
             _variables.Add(variable);
+        _depth--;
         return new Pipeline(variables, declares, commands);
     }
 
@@ -175,6 +190,11 @@ internal sealed class Parser
             if (_at < _source.Length && _source[_at] == '=')
             {
                 _at++;
+                foreach (string name in names)
+                {
+                    if (!_variables.Contains(name))
+                        throw Error($"undefined variable {CommandLine.GoText.Quote(name)}");
+                }
                 return names;
             }
             return [];

@@ -149,7 +149,7 @@ public sealed class Template
                 _variables.Add((name, value));
                 return;
             }
-            _variables[_variables.FindLastIndex(v => v.Name == name)] = (name, value);
+            _variables[IndexOf(name)] = (name, value);
         }
 
         private object? Command(List<Operand> words, object? dot, bool piped, object? previous)
@@ -212,7 +212,14 @@ public sealed class Template
             _ => throw Error(operand, "can't evaluate operand"),
         };
 
-        private object? Variable(string name) => _variables[_variables.FindLastIndex(v => v.Name == name)].Value;
+        private object? Variable(string name) => _variables[IndexOf(name)].Value;
+
+        // The parser knows names; only here it shows that one was declared in a block that has ended.
+        private int IndexOf(string name)
+        {
+            int at = _variables.FindLastIndex(v => v.Name == name);
+            return at >= 0 ? at : throw new TemplateException($"undefined variable {CommandLine.GoText.Quote(name)}");
+        }
 
         private object? Fields(Operand operand, object? value, string[] fields, List<object?> args)
         {

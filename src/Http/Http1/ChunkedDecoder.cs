@@ -56,14 +56,12 @@ internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
                 break;
             }
 
+            if (buffer.IsEmpty)
+                return false;
+            // A sequence may have empty segments in front, which no slicing at an offset of 0 takes away.
             ReadOnlySpan<byte> span = buffer.FirstSpan;
-            if (span.IsEmpty)
-            {
-                if (buffer.IsEmpty)
-                    return false;
-                buffer = buffer.Slice(buffer.GetPosition(0));
-                continue;
-            }
+            for (SequencePosition next = buffer.Start; span.IsEmpty && buffer.TryGet(ref next, out ReadOnlyMemory<byte> memory);)
+                span = memory.Span;
             int used = 0;
             while (used < span.Length && _state is not (State.Data or State.Trailers))
                 Take(span[used++]);

@@ -40,7 +40,7 @@ public sealed record Manifest
     public Descriptor? Config { get; init; }
 
     /// <summary>The layers, base first.</summary>
-    public Descriptor[]? Layers { get; init; }
+    public Descriptor[]? Layers { get; init => field = OciList.Whole(value); }
 
     /// <summary>Free notes.</summary>
     public Dictionary<string, string>? Annotations { get; init; }
@@ -56,7 +56,7 @@ public sealed record ImageIndex
     public string? MediaType { get; init; }
 
     /// <summary>The manifests.</summary>
-    public Descriptor[]? Manifests { get; init; }
+    public Descriptor[]? Manifests { get; init => field = OciList.Whole(value); }
 
     /// <summary>Free notes.</summary>
     public Dictionary<string, string>? Annotations { get; init; }
@@ -75,12 +75,20 @@ public sealed record ManifestProbe
     public Descriptor? Config { get; init; }
 
     /// <summary>There in manifests of one image.</summary>
-    public Descriptor[]? Layers { get; init; }
+    public Descriptor[]? Layers { get; init => field = OciList.Whole(value); }
 
     /// <summary>There in indexes.</summary>
-    public Descriptor[]? Manifests { get; init; }
+    public Descriptor[]? Manifests { get; init => field = OciList.Whole(value); }
 
     /// <summary>There in schema 1 only.</summary>
     [JsonPropertyName("fsLayers")]
     public System.Text.Json.JsonElement? FsLayers { get; init; }
+}
+
+/// <summary>Lists of documents that come from elsewhere.</summary>
+internal static class OciList
+{
+    /// <summary>A list without holes: a null among its items makes the document malformed.</summary>
+    public static T[]? Whole<T>(T[]? list) where T : class =>
+        list is not null && Array.IndexOf(list, null) >= 0 ? throw new System.Text.Json.JsonException("null in a list") : list;
 }

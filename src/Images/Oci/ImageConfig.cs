@@ -35,7 +35,7 @@ public sealed record ImageConfig
     public RootFs? Rootfs { get; init; }
 
     /// <summary>How each layer came to be.</summary>
-    public HistoryEntry[]? History { get; init; }
+    public HistoryEntry[]? History { get; init => field = OciList.Whole(value); }
 }
 
 /// <summary>The layers of an image, base first, by the digests of their plain tars.</summary>

@@ -70,6 +70,9 @@ public sealed record ImageReference
                 ? "repository name must be lowercase"
                 : "invalid reference format");
         }
+        // What looks like a registry's name but is none (an underscore in it) would be a path without a registry.
+        if (parsedDomain.Length == 0)
+            throw new ReferenceException("invalid reference format");
         if (path.Length > MaxPathLength)
             throw new ReferenceException($"repository name must not be more than {MaxPathLength} characters");
 

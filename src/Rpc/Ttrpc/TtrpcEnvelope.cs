@@ -125,6 +125,9 @@ internal readonly ref struct TtrpcRequest
                 return false;
             }
         }
+        // Metadata is kept as header fields are, and what those could not hold is refused.
+        if (key.Length == 0 || value.AsSpan().ContainsAny("\r\n\0"))
+            return false;
         into.Add(key, value);
         return true;
     }

@@ -9,6 +9,7 @@ namespace AotRuntime.Runc.Spec;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
     GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(RuntimeSpec))]
 [JsonSerializable(typeof(ProcessSpec))]
@@ -55,11 +56,37 @@ internal static class SpecFile
             json = json[3..];
         try
         {
+            RefuseHoles(json);
             return JsonSerializer.Deserialize(json, type) ?? throw new RuncException($"{name}: null");
         }
         catch (JsonException e)
         {
             throw new RuncException($"unable to parse {name}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>No list of a spec may hold a null: the annotations of its types say nothing about items.</summary>
+    private static void RefuseHoles(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        // One bit a level, set within an array; the reader itself stops at 64 levels.
+        ulong arrays = 0;
+        while (reader.Read())
+        {
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.StartArray:
+                    arrays = (arrays << 1) | 1;
+                    break;
+                case JsonTokenType.StartObject:
+                    arrays <<= 1;
+                    break;
+                case JsonTokenType.EndArray or JsonTokenType.EndObject:
+                    arrays >>= 1;
+                    break;
+                case JsonTokenType.Null when (arrays & 1) != 0:
+                    throw new JsonException("null in a list");
+            }
         }
     }
 }
