@@ -24,7 +24,7 @@ public class RpcBenchmarks
         HttpServer server = new(new GrpcServer(table).HandleAsync);
         TtrpcServer ttrpc = new(table);
         _grpc = new GrpcChannel(
-            _ =>
+            cancellation =>
             {
                 (TransportConnection client, TransportConnection connection) = MemoryTransport.CreatePair();
                 _ = server.ServeConnectionAsync(connection);
@@ -32,7 +32,7 @@ public class RpcBenchmarks
             },
             "memory", GrpcOptions.Default);
         _ttrpc = new TtrpcChannel(
-            _ =>
+            cancellation =>
             {
                 (TransportConnection client, TransportConnection connection) = MemoryTransport.CreatePair();
                 _ = ttrpc.ServeAsync(connection);
