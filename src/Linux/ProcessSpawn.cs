@@ -48,7 +48,12 @@ public sealed class SpawnedProcess(int pid, SafeFileHandle pidFd) : IDisposable
     public SafeFileHandle PidFd { get; } = pidFd;
 
     /// <summary>Blocks until the child has ended, and reaps it.</summary>
-    public ChildExit Wait() => Sys.WaitPid(Pid) ?? new ChildExit(Pid, false, 255);
+    public ChildExit Wait()
+    {
+        ChildExit exit = Sys.WaitPid(Pid) ?? new ChildExit(Pid, false, 255);
+        ProcessSpawn.Forget(Pid);
+        return exit;
+    }
 
     /// <summary>Waits on a thread of its own, so that no pool thread is held; reaps the child.</summary>
     public Task<ChildExit> WaitAsync() =>
@@ -64,6 +69,21 @@ public static class ProcessSpawn
     private const int SetSid = 1;
     private const int SetPgid = 2;
     private static readonly string[] Steps = ["", "fork", "setsid", "dup2", "chdir", "exec"];
+    private static readonly Lock Gate = new();
+    private static readonly HashSet<int> Unreaped = [];
+
+    /// <summary>Whether a child was started here and is still to be waited for by whoever started it.</summary>
+    public static bool IsOurs(int pid)
+    {
+        lock (Gate)
+            return Unreaped.Contains(pid);
+    }
+
+    internal static void Forget(int pid)
+    {
+        lock (Gate)
+            Unreaped.Remove(pid);
+    }
 
     /// <summary>Starts the program; returns once it runs.</summary>
     /// <exception cref="LinuxException">It does not: no such file, no permission, …; <c>Subject</c> names it.</exception>
@@ -75,7 +95,14 @@ public static class ProcessSpawn
         if (devNull is not null)
             handles = [devNull, devNull, devNull];
 
-        NativeSpawnResult result = Run(plan, file, handles);
+        NativeSpawnResult result;
+        // Held over the fork: nobody may ask about a child that is not in the set yet.
+        lock (Gate)
+        {
+            result = Run(plan, file, handles);
+            if (result.Step == 0)
+                Unreaped.Add(result.Pid);
+        }
         if (result.Step != 0)
         {
             string subject = result.Step == 4 ? plan.WorkingDirectory ?? "" : file;

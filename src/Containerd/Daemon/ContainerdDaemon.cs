@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using AotRuntime.Containerd.Shims;
 using AotRuntime.Http;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
@@ -78,6 +79,7 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         // A lost terminal or a closed log pipe is no reason to go.
         using PosixSignalRegistration hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => context.Cancel = true);
+        using AdoptedChildren adopted = new();
         LogStarting(logger, VersionService.Version);
         if (config.Unknown.Count > 0)
             LogUnknown(logger, string.Join(", ", config.Unknown));

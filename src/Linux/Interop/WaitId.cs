@@ -44,8 +44,8 @@ public static partial class Sys
         }
     }
 
-    /// <summary>Waits until any child has ended and says which, but leaves it a zombie, its pid still its own; null where there is no child at all.</summary>
-    public static ChildExit? WaitAnyPeek() => WaitId(P_ALL, 0, WNOWAIT, "");
+    /// <summary>Waits until any child has ended and says which, but leaves it a zombie, its pid still its own; null where there is no child at all, or with <paramref name="block"/> off none that has ended.</summary>
+    public static ChildExit? WaitAnyPeek(bool block = true) => WaitId(P_ALL, 0, WNOWAIT | (block ? 0 : WNOHANG), "");
 
     /// <summary>Waits for one child and reaps it; null where it is no child of this process (or already reaped).</summary>
     public static ChildExit? WaitPid(int pid, bool block = true) =>
