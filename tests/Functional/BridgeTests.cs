@@ -56,8 +56,8 @@ public class BridgeTests
         WaitForPage(stack, $"http://127.0.0.1:{port}");
         WaitForPage(stack, $"http://[::1]:{port}");
         WaitForPage(stack, $"http://{gateway}:{port}");
-        Assert.Equal("hello from busybox\n", stack.Docker("run", "--rm", "busybox", "wget", "-T", "5", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
-        Assert.Equal("hello from busybox\n", stack.Docker("exec", "web", "wget", "-T", "5", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
+        Assert.Equal("hello from busybox\n", stack.Docker("run", "--rm", "busybox", "wget", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
+        Assert.Equal("hello from busybox\n", stack.Docker("exec", "web", "wget", "-qO-", $"http://{gateway}:{port}").Succeeded().Output);
     }
 
     [Fact]
