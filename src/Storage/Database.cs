@@ -13,6 +13,7 @@ public sealed class Database : IDisposable
     private readonly Lock _reading;
     private readonly Connection _writer;
     private readonly Connection _reader;
+    private readonly string _synchronous;
 
     private Database(string path, DatabaseOptions options)
     {
@@ -22,7 +23,8 @@ public sealed class Database : IDisposable
         try
         {
             _writer.Execute("PRAGMA journal_mode=WAL");
-            _writer.Execute(options.Durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+            _synchronous = options.Durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+            _writer.Execute(_synchronous);
             _writer.Execute("PRAGMA foreign_keys=ON");
             CheckWhole();
             Migrate(options.Schema);
@@ -122,6 +124,32 @@ public sealed class Database : IDisposable
         body(session);
         return true;
     });
+
+    /// <summary>
+    /// As <see cref="Write(Action{Session})"/>, but without waiting for the disk: the change outlives this process from now on, and a loss
+    /// of power only once a later write has returned.
+    /// </summary>
+    public void WriteWithoutSync(Action<Session> body)
+    {
+        lock (_writing)
+        {
+            // The setting cannot be changed within a transaction, and an outer one decides anyway.
+            if (!_writer.InAutoCommit)
+            {
+                Write(body);
+                return;
+            }
+            _writer.Execute("PRAGMA synchronous=NORMAL");
+            try
+            {
+                Write(body);
+            }
+            finally
+            {
+                _writer.Execute(_synchronous);
+            }
+        }
+    }
 
     /// <summary>Closes; the write-ahead log is folded into the file.</summary>
     public void Dispose()

@@ -116,6 +116,11 @@ internal sealed class ContainerdClient(RpcChannel channel, string ns) : IAsyncDi
         }
     }
 
+    /// <summary>Ids of the containers that have a task.</summary>
+    public async ValueTask<IReadOnlyList<string>> TaskIdsAsync(CancellationToken cancellationToken = default) =>
+        [.. (await Channel.UnaryAsync(TasksMethods.List, new ListTasksRequest(), Options(), cancellationToken).ConfigureAwait(false)).Tasks
+            .Select(t => t.Id.Length > 0 ? t.Id : t.ContainerId)];
+
     /// <summary>Deletes a task that has ended; gives how it ended, or null where there is none.</summary>
     public async ValueTask<DeleteResponse?> DeleteTaskAsync(string id, CancellationToken cancellationToken = default)
     {

@@ -49,7 +49,7 @@ internal sealed partial class TaskEvents(ContainerdClient client, ContainerManag
         {
             TaskExit exit = TaskExit.Parser.ParseFrom(envelope.Event.Value);
             _ = HandleAsync(exit.Id == exit.ContainerId || exit.Id.Length == 0
-                ? containers.OnTaskExitAsync(exit.ContainerId, (int)exit.ExitStatus, exit.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow)
+                ? containers.OnTaskExitAsync(exit.ContainerId, (int)exit.Pid, new RunEnd((int)exit.ExitStatus, exit.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow))
                 : containers.OnExecExitAsync(exit.Id, (int)exit.ExitStatus));
         }
         else if (TypeUrls.Is(envelope.Event, TypeUrls.TaskOOM))

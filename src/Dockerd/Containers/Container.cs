@@ -75,6 +75,9 @@ internal sealed class Container
     /// <summary>Whether a client asked for its end: then no policy restarts it.</summary>
     public bool StopRequested { get; set; }
 
+    /// <summary>Whether an earlier daemon had begun to remove it.</summary>
+    public bool RemovalWasInterrupted { get; init; }
+
     /// <summary>Whether the kernel killed a process of this run for want of memory.</summary>
     public bool OomInThisRun { get; set; }
 

@@ -10,18 +10,25 @@ internal sealed partial class ContainerManager
     private static readonly TimeSpan s_firstBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_longestBackOff = TimeSpan.FromMinutes(1);
 
+    /// <summary>How often a task's deletion is tried again when containerd dies meanwhile.</summary>
+    private const int MaxDeleteRetries = 3;
+
     /// <summary>A run that lasted this long was a success: the next pause is short again.</summary>
     private static readonly TimeSpan s_stableRun = TimeSpan.FromSeconds(10);
 
     /// <summary>A container's first process has ended.</summary>
-    public async Task OnExitAsync(Container container, int exitCode, DateTimeOffset exitedAt)
+    /// <param name="container">The container.</param>
+    /// <param name="pid">The process that is meant, so that late news of an earlier run does no harm.</param>
+    /// <param name="end">How it ended; null where only its absence is known.</param>
+    private async Task OnExitAsync(Container container, int pid, RunEnd? end)
     {
         await container.Lock.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (!container.State.Running || container.State.Restarting)
-                return; // told twice: by an event and by asking
-            await FinishRunAsync(container, exitCode, exitedAt).ConfigureAwait(false);
+            // Told twice: by an event and by asking.
+            if (!container.State.Running || container.State.Restarting || container.State.Pid != pid)
+                return;
+            await FinishRunAsync(container, end).ConfigureAwait(false);
         }
         finally
         {
@@ -29,24 +36,21 @@ internal sealed partial class ContainerManager
         }
     }
 
-    private async Task FinishRunAsync(Container container, int exitCode, DateTimeOffset exitedAt)
+    /// <summary>Ends a run; the caller holds the lock.</summary>
+    private async Task FinishRunAsync(Container container, RunEnd? known)
     {
         ContainerRecord record = container.Record;
-        try
+        if (known is not null && record.Ended is null)
         {
-            // The shim ends its copying before it answers, so that the last output is in the pipes by then.
-            DeleteResponse? deleted = await _services.Containerd.DeleteTaskAsync(record.Id).ConfigureAwait(false);
-            if (deleted is not null)
-            {
-                exitCode = (int)deleted.ExitStatus;
-                if (deleted.ExitedAt is { } time)
-                    exitedAt = time.ToDateTimeOffset();
-            }
+            // Before containerd forgets it: killed between the two, this daemon would leave nobody who knows.
+            record.Ended = known;
+            _store.SaveForSuccessor(record);
         }
-        catch (RpcException e)
-        {
-            LogDeleteTaskFailed(Log, record.Id, e);
-        }
+        // The shim ends its copying before it answers, so that the last output is in the pipes by then.
+        DeleteResponse? deleted = await DeleteEndedTaskAsync(record.Id).ConfigureAwait(false);
+        RunEnd end = record.Ended
+            ?? (deleted is null ? RunEnd.Unknown : new RunEnd((int)deleted.ExitStatus, deleted.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow));
+        (int exitCode, DateTimeOffset exitedAt) = end;
         if (container.Io is { } io)
             await io.DrainAsync(s_drainLimit).ConfigureAwait(false);
 
@@ -67,6 +71,7 @@ internal sealed partial class ContainerManager
             record.RestartCount++;
         }
         await ReleaseAsync(container).ConfigureAwait(false);
+        record.Ended = null;
         foreach (ExecSession exec in container.Execs.Values)
             exec.OnContainerExit();
         _store.Save(record);
@@ -78,6 +83,35 @@ internal sealed partial class ContainerManager
             ScheduleRestart(container, ran);
         else if (record.HostConfig.AutoRemove)
             _ = AutoRemoveAsync(container);
+    }
+
+    private async Task<DeleteResponse?> DeleteEndedTaskAsync(string id)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await _services.Containerd.DeleteTaskAsync(id).ConfigureAwait(false);
+            }
+            catch (RpcException e) when (e.Status == RpcStatus.Unavailable && attempt < MaxDeleteRetries)
+            {
+                LogDeleteTaskFailed(Log, id, e);
+            }
+            catch (RpcException e)
+            {
+                LogDeleteTaskFailed(Log, id, e);
+                return null;
+            }
+            try
+            {
+                await Containerd.ContainerdSupervisor.WaitReadyAsync(_services.Containerd, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (TimeoutException e)
+            {
+                LogDeleteTaskFailed(Log, id, e);
+                return null;
+            }
+        }
     }
 
     private bool ShouldRestart(Container container, int exitCode)
@@ -152,8 +186,8 @@ internal sealed partial class ContainerManager
     }
 
     /// <summary>containerd says that a task's first process has ended.</summary>
-    public Task OnTaskExitAsync(string id, int exitCode, DateTimeOffset exitedAt) =>
-        _containers.TryGetValue(id, out Container? container) ? OnExitAsync(container, exitCode, exitedAt) : Task.CompletedTask;
+    public Task OnTaskExitAsync(string id, int pid, RunEnd end) =>
+        _containers.TryGetValue(id, out Container? container) ? OnExitAsync(container, pid, end) : Task.CompletedTask;
 
     /// <summary>containerd says that a task ran out of memory.</summary>
     public void OnTaskOom(string id)

@@ -16,7 +16,7 @@ internal sealed partial class ContainerManager
         {
             try
             {
-                _containers[record.Id] = new Container(record, Path.Combine(ContainersFolder, record.Id));
+                _containers[record.Id] = new Container(record, Path.Combine(ContainersFolder, record.Id)) { RemovalWasInterrupted = record.Removing };
             }
             catch (Api.ApiException e)
             {
@@ -30,16 +30,70 @@ internal sealed partial class ContainerManager
         List<NetworkAttachRequest> attached = [];
         foreach (Container container in _containers.Values)
         {
-            if (!container.State.Running || container.State.Restarting)
+            ContainerRecord record = container.Record;
+            if (!record.Starting && (!container.State.Running || container.State.Restarting))
                 continue;
             Process? task = await _services.Containerd.GetAsync(container.Id, "", cancellationToken).ConfigureAwait(false);
+            if (record.Starting)
+            {
+                if (task is null or { Status: Status.Created })
+                {
+                    AbandonStart(container);
+                    continue;
+                }
+                SetRunning(record, task.ExitedAt is { } ended && task.Status == Status.Stopped ? ended.ToDateTimeOffset() : DateTimeOffset.UtcNow);
+                record.State.Pid = (int)task.Pid;
+                _store.SaveForSuccessor(record);
+            }
             wereRunning.Add((container, task));
             if (task is { Status: not Status.Stopped } && container.Record.Network is { } network)
                 attached.Add(NetworkRequest(container, (int)task.Pid) with { Previous = network });
         }
+        await DeleteStrayTasksAsync(wereRunning.Select(r => r.Container.Id).ToHashSet(), cancellationToken).ConfigureAwait(false);
         await _services.Networks.StartAsync(attached, cancellationToken).ConfigureAwait(false);
         foreach ((Container container, Process? task) in wereRunning)
             await RestoreOneAsync(container, task).ConfigureAwait(false);
+        RemoveStaleStreams();
+    }
+
+    /// <summary>A start that the earlier daemon had not finished, of a process that never ran.</summary>
+    private void AbandonStart(Container container)
+    {
+        container.Record.Starting = false;
+        container.Record.Network = null;
+        container.State.Pid = 0;
+        _store.Save(container.Record);
+    }
+
+    /// <summary>Deletes tasks of containers that do not run: what is left where the earlier daemon was killed while it started or cleaned up.</summary>
+    private async Task DeleteStrayTasksAsync(HashSet<string> running, CancellationToken cancellationToken)
+    {
+        foreach (string id in await _services.Containerd.TaskIdsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            // What this daemon does not know is not its own to delete.
+            if (running.Contains(id) || !_containers.ContainsKey(id))
+                continue;
+            LogStrayTask(Log, id);
+            try
+            {
+                await _services.Containerd.ForceDeleteTaskAsync(id, cancellationToken).ConfigureAwait(false);
+                await _services.Containerd.DeleteContainerAsync(id, cancellationToken).ConfigureAwait(false);
+            }
+            catch (RpcException e)
+            {
+                LogDeleteTaskFailed(Log, id, e);
+            }
+        }
+    }
+
+    private void RemoveStaleStreams()
+    {
+        foreach (Container container in _containers.Values)
+        {
+            string folder = Path.Combine(StreamsFolder, container.Id);
+            if (container.Io is null && Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
     }
 
     /// <summary>Starts what its policy says, finishes removals that a crash interrupted. Runs once clients are served.</summary>
@@ -49,10 +103,12 @@ internal sealed partial class ContainerManager
         {
             try
             {
-                if (container.Record.Removing || (container.Record.HostConfig.AutoRemove && container.Record.StartedBefore && !container.State.Running))
+                bool autoRemove = container.Record.HostConfig.AutoRemove && container.Record.StartedBefore && !container.State.Running;
+                if (container.RemovalWasInterrupted || autoRemove)
                 {
-                    container.Record.Removing = false;
-                    await RemoveAsync(container, force: true, volumes: true, CancellationToken.None).ConfigureAwait(false);
+                    if (container.RemovalWasInterrupted)
+                        container.Record.Removing = false;
+                    await AutoRemoveAsync(container).ConfigureAwait(false);
                     continue;
                 }
                 string policy = container.Record.HostConfig.RestartPolicy?.Name ?? "no";
@@ -101,11 +157,10 @@ internal sealed partial class ContainerManager
         {
             if (!container.State.Running || container.State.Restarting)
                 return;
+            int pid = container.State.Pid;
             Process? task = await _services.Containerd.GetAsync(container.Id).ConfigureAwait(false);
-            if (task is null)
-                await OnExitAsync(container, 255, DateTimeOffset.UtcNow).ConfigureAwait(false);
-            else if (task.Status == Status.Stopped)
-                await OnExitAsync(container, (int)task.ExitStatus, task.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow).ConfigureAwait(false);
+            if (task is null or { Status: Status.Stopped })
+                await OnExitAsync(container, pid, End(task)).ConfigureAwait(false);
             foreach (ExecSession exec in container.Execs.Values)
                 await exec.ReconcileAsync().ConfigureAwait(false);
         }
@@ -157,7 +212,7 @@ internal sealed partial class ContainerManager
                 await container.Lock.WaitAsync().ConfigureAwait(false);
                 try
                 {
-                    await FinishRunAsync(container, 255, DateTimeOffset.UtcNow).ConfigureAwait(false);
+                    await FinishRunAsync(container, null).ConfigureAwait(false);
                 }
                 finally
                 {
@@ -171,7 +226,7 @@ internal sealed partial class ContainerManager
             container.State.Pid = (int)task.Pid;
             container.State.Paused = task.Status == Status.Paused;
             if (task.Status == Status.Stopped)
-                await OnExitAsync(container, (int)task.ExitStatus, task.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow).ConfigureAwait(false);
+                await OnExitAsync(container, (int)task.Pid, End(task)).ConfigureAwait(false);
             else
                 container.Health = HealthMonitor.Create(this, container);
         }
@@ -180,6 +235,12 @@ internal sealed partial class ContainerManager
             LogRestoreFailed(Log, container.Id, e);
         }
     }
+
+    private static RunEnd? End(Process? task) =>
+        task is { Status: Status.Stopped } ? new RunEnd((int)task.ExitStatus, task.ExitedAt?.ToDateTimeOffset() ?? DateTimeOffset.UtcNow) : null;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "deleting the task of container {id}, which does not run")]
+    private static partial void LogStrayTask(ILogger log, string id);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "failed to start container {id}")]
     private static partial void LogPolicyStartFailed(ILogger log, string id, Exception error);

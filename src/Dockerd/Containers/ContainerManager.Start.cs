@@ -51,6 +51,7 @@ internal sealed partial class ContainerManager
         container.StopRequested = false;
         container.OomInThisRun = false;
         record.State.Error = "";
+        record.Ended = null;
         bool created = false;
         try
         {
@@ -83,6 +84,14 @@ internal sealed partial class ContainerManager
             throw error;
         }
 
+        SetRunning(record, DateTimeOffset.UtcNow);
+        _store.Save(record);
+        container.Health = HealthMonitor.Create(this, container);
+        Publish(container, "start");
+    }
+
+    private static void SetRunning(ContainerRecord record, DateTimeOffset startedAt)
+    {
         record.State.Status = "running";
         record.State.Running = true;
         record.State.Restarting = false;
@@ -90,11 +99,9 @@ internal sealed partial class ContainerManager
         record.State.Dead = false;
         record.State.OOMKilled = false;
         record.State.ExitCode = 0;
-        record.State.StartedAt = GoTime.Format(DateTimeOffset.UtcNow);
+        record.State.StartedAt = GoTime.Format(startedAt);
         record.StartedBefore = true;
-        _store.Save(record);
-        container.Health = HealthMonitor.Create(this, container);
-        Publish(container, "start");
+        record.Starting = false;
     }
 
     private async Task RunTaskAsync(Container container, IReadOnlyList<Mount> rootfs, Any? runtimeOptions)
@@ -123,6 +130,8 @@ internal sealed partial class ContainerManager
         }
         record.State.Pid = pid;
         await ConnectNetworkAsync(container, pid).ConfigureAwait(false);
+        record.Starting = true;
+        _store.SaveForSuccessor(record);
         await _services.Containerd.StartAsync(record.Id).ConfigureAwait(false);
         // Input only now: before the shim has opened its end, a client that ends its input at once would take it along.
         container.Hub.Begin(io);
@@ -322,6 +331,7 @@ internal sealed partial class ContainerManager
                 LogCleanupFailed(Log, record.Id, e);
             }
         }
+        record.Starting = false;
         record.State.ExitCode = code;
         record.State.Error = translated.Message;
         record.State.Pid = 0;

@@ -55,8 +55,21 @@ internal sealed class ContainerRecord
     /// <summary>Whether it ran before.</summary>
     public bool StartedBefore { get; set; }
 
+    /// <summary>Whether its task is just being started: if the daemon ends now, the next one asks what became of it.</summary>
+    public bool Starting { get; set; }
+
+    /// <summary>How its run ended, from the moment when that is known until everything of the run is cleaned up. containerd forgets it on the way.</summary>
+    public RunEnd? Ended { get; set; }
+
     /// <summary>Whether its removal has begun and must be finished.</summary>
     public bool Removing { get; set; }
+}
+
+/// <summary>How a container's first process ended.</summary>
+internal sealed record RunEnd(int ExitCode, DateTimeOffset ExitedAt)
+{
+    /// <summary>What Docker says of a process whose end nobody saw.</summary>
+    public static RunEnd Unknown => new(255, DateTimeOffset.UtcNow);
 }
 
 /// <summary>A volume, bind or tmpfs of a container, resolved.</summary>

@@ -57,11 +57,13 @@ internal sealed partial class ContainerStore : IDisposable
     });
 
     /// <summary>Writes a container as it is now.</summary>
-    public void Save(ContainerRecord record) => _database.Write(session =>
-    {
-        using Statement update = session.Prepare("UPDATE containers SET name = ?2, record = ?3 WHERE id = ?1");
-        update.Bind(1, record.Id).Bind(2, record.Name).Bind(3, Serialize(record)).Run();
-    });
+    public void Save(ContainerRecord record) => _database.Write(session => Update(session, record));
+
+    /// <summary>
+    /// Writes a container as it is now, for the next daemon in case this one is killed. After a loss of power nothing runs any more, so the
+    /// disk need not have it at once.
+    /// </summary>
+    public void SaveForSuccessor(ContainerRecord record) => _database.WriteWithoutSync(session => Update(session, record));
 
     /// <summary>Removes a container.</summary>
     public void Remove(string id) => _database.Write(session =>
@@ -76,6 +78,12 @@ internal sealed partial class ContainerStore : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
+
+    private static void Update(Session session, ContainerRecord record)
+    {
+        using Statement update = session.Prepare("UPDATE containers SET name = ?2, record = ?3 WHERE id = ?1");
+        update.Bind(1, record.Id).Bind(2, record.Name).Bind(3, Serialize(record)).Run();
+    }
 
     private static byte[] Serialize(ContainerRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, ContainerJsonContext.Default.ContainerRecord);
 
