@@ -96,6 +96,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
         new SystemRoutes(services, report).Map(router);
         new ContainerRoutes(services, containers).Map(router);
         new StreamRoutes(containers).Map(router);
+        new ArchiveRoutes(containers).Map(router);
         new ImageRoutes(services, containers).Map(router);
         new NetworkRoutes(services, containers).Map(router);
         ApiServer api = new(router, log);

@@ -53,6 +53,7 @@ public static class EngineJson
     GenerationMode = JsonSourceGenerationMode.Metadata,
     Converters = [typeof(GoInt64Converter), typeof(GoInt32Converter), typeof(GoUInt64Converter), typeof(GoBooleanConverter), typeof(GoStringConverter)])]
 [JsonSerializable(typeof(ErrorResponse))]
+[JsonSerializable(typeof(ContainerPathStat))]
 [JsonSerializable(typeof(ContainerCreateRequest))]
 [JsonSerializable(typeof(ContainerCreateResponse))]
 [JsonSerializable(typeof(ContainerConfig))]

@@ -38,11 +38,13 @@ internal sealed class LayerApplier : IDisposable
         SafeFileHandle parent = _tree.Parent(parentPath);
         byte[] name = TarPath.Terminate(last);
 
-        if (last.StartsWith(Whiteouts.Prefix))
+        if (_options.Whiteouts != WhiteoutMode.None && last.StartsWith(Whiteouts.Prefix))
         {
             _whiteouts.Apply(parent, last, path, entry);
             return;
         }
+        if (_options.KeepKinds)
+            RequireSameKind(entry, parent, name, path);
         switch (entry.Type)
         {
             case TarEntry.TypeRegular:
@@ -83,6 +85,17 @@ internal sealed class LayerApplier : IDisposable
         }
         if (_options.Sync)
             Sys.SyncFs(_tree.Root, _options.Directory);
+    }
+
+    private static void RequireSameKind(TarEntry entry, SafeFileHandle parent, byte[] name, byte[] path)
+    {
+        if (Sys.TryStatAt(parent, name, out FileStatus existing) != Errno.None)
+            return;
+        bool directory = entry.Type == TarEntry.TypeDirectory;
+        if (existing.IsDirectory && !directory)
+            throw new UnpackException($"cannot overwrite directory {Quote(path)} with non-directory {Quote(path)}");
+        if (!existing.IsDirectory && directory)
+            throw new UnpackException($"cannot overwrite non-directory {Quote(path)} with directory {Quote(path)}");
     }
 
     private void MakeFile(TarReader tar, SafeFileHandle parent, byte[] name, byte[] path)
@@ -208,7 +221,7 @@ internal sealed class LayerApplier : IDisposable
     private void FinishByHandle(TarEntry entry, SafeFileHandle file, byte[] path)
     {
         // In this order: a change of owner clears setuid bits and file capabilities.
-        Check(Sys.TryFchown(file, Id(entry.Uid, path, entry), Id(entry.Gid, path, entry)), "lchown", path);
+        Check(Sys.TryFchown(file, Owner(entry, path).Uid, Owner(entry, path).Gid), "lchown", path);
         foreach ((byte[] key, byte[] value) in entry.Xattrs)
             CheckXattr(IsTrusted(key) ? Errno.ENOTSUP : Sys.TryFsetxattr(file, key, value), key, path, plain: true);
         Check(Sys.TryFchmod(file, entry.Mode), "chmod", path);
@@ -216,7 +229,7 @@ internal sealed class LayerApplier : IDisposable
 
     private void FinishByName(TarEntry entry, SafeFileHandle parent, byte[] name, byte[] path, bool changeMode)
     {
-        Check(Sys.TryLchownAt(parent, name, Id(entry.Uid, path, entry), Id(entry.Gid, path, entry)), "lchown", path);
+        Check(Sys.TryLchownAt(parent, name, Owner(entry, path).Uid, Owner(entry, path).Gid), "lchown", path);
         if (entry.Xattrs.Count > 0)
         {
             // There is no call for a name in a directory (before Linux 6.13): through the descriptor's own path.
@@ -243,6 +256,8 @@ internal sealed class LayerApplier : IDisposable
             throw new UnpackException($"failed to setxattr {Quote(path)} for key \"{TarPath.Display(key.AsSpan()[..^1])}\": {errno.Text()}");
         _options.Warn?.Invoke($"ignored xattr {TarPath.Display(key.AsSpan()[..^1])} in archive");
     }
+
+    private (uint Uid, uint Gid) Owner(TarEntry entry, byte[] path) => _options.Owner ?? (Id(entry.Uid, path, entry), Id(entry.Gid, path, entry));
 
     private static uint Id(long id, byte[] path, TarEntry entry) => id is >= 0 and < uint.MaxValue
         ? (uint)id

@@ -10,6 +10,9 @@ public enum WhiteoutMode
 
     /// <summary>The directory holds a copy of the layers below: what is whited out is deleted.</summary>
     Delete,
+
+    /// <summary>The archive is no layer: such names mean nothing.</summary>
+    None,
 }
 
 /// <summary>How to unpack a layer.</summary>
@@ -26,6 +29,12 @@ public sealed record UnpackOptions
     /// and hard links to files there bring a copy up.
     /// </summary>
     public IReadOnlyList<string> LowerDirectories { get; init; } = [];
+
+    /// <summary>Refuse to put a directory in the place of something else, or something else in a directory's.</summary>
+    public bool KeepKinds { get; init; }
+
+    /// <summary>Whom everything belongs to; null for whom the archive says.</summary>
+    public (uint Uid, uint Gid)? Owner { get; init; }
 
     /// <summary>How much the tar may ask for.</summary>
     public TarLimits Limits { get; init; } = TarLimits.Default;
