@@ -1,6 +1,7 @@
 using System.Globalization;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.Dockerd.Archives;
+using AotRuntime.Dockerd.Oci;
 using AotRuntime.Linux;
 using AotRuntime.Rpc.Containerd.Types;
 using Microsoft.Win32.SafeHandles;
@@ -33,10 +34,19 @@ internal sealed partial class ContainerManager
             }
             IReadOnlyList<Mount> rootfs = await _services.Containerd.SnapshotMountsAsync(record.Snapshotter, record.Id).ConfigureAwait(false);
             using SnapshotMount mounted = SnapshotMount.Open(rootfs, Path.Combine(MountsFolder, record.Id));
-            if (volumes)
-                BindVolumes(record, mounted.Path);
-            using ContainerFiles files = new(mounted.Path, record.Name);
-            await work(files).ConfigureAwait(false);
+            List<string> mountedVolumes = [];
+            try
+            {
+                if (volumes)
+                    await BindVolumesAsync(record, mounted.Path, mountedVolumes).ConfigureAwait(false);
+                using ContainerFiles files = new(mounted.Path, record.Name);
+                await work(files).ConfigureAwait(false);
+            }
+            finally
+            {
+                foreach (string name in mountedVolumes)
+                    await _services.Volumes.UnmountAsync(name, record.Id).ConfigureAwait(false);
+            }
         }
         catch (LinuxException e)
         {
@@ -49,19 +59,28 @@ internal sealed partial class ContainerManager
         }
     }
 
-    private static void BindVolumes(ContainerRecord record, string rootPath)
+    private async Task BindVolumesAsync(ContainerRecord record, string rootPath, List<string> mountedVolumes)
     {
-        using SafeFileHandle root = Sys.Open(rootPath, OpenFlags.Path | OpenFlags.Directory);
+        using RootFs root = new(rootPath);
+        using SafeFileHandle rootHandle = Sys.Open(rootPath, OpenFlags.Path | OpenFlags.Directory);
         foreach (MountRecord mount in record.Mounts)
         {
-            if (mount.Type is not ("volume" or "bind") || mount.Source.Length == 0 || !Path.Exists(mount.Source))
+            string source = mount.Source;
+            if (mount.Type == "volume")
+            {
+                source = await _services.Volumes.MountAsync(mount.Name, record.Id).ConfigureAwait(false);
+                mountedVolumes.Add(mount.Name);
+            }
+            if (mount.Type is not ("volume" or "bind") || !Path.Exists(source))
                 continue;
-            byte[] destination = AotRuntime.Images.Tar.TarPath.Terminate(System.Text.Encoding.UTF8.GetBytes(mount.Destination));
+            if (Directory.Exists(source))
+                root.MakeDirectories(mount.Destination);
             // What the image has in that place decides where it is: never outside of the root.
-            if (Sys.TryOpenAt2(root, destination, OpenFlags.Path, 0, ResolveFlags.InRoot | ResolveFlags.NoMagicLinks, out SafeFileHandle? target) != Errno.None)
+            byte[] destination = AotRuntime.Images.Tar.TarPath.Terminate(System.Text.Encoding.UTF8.GetBytes(mount.Destination));
+            if (Sys.TryOpenAt2(rootHandle, destination, OpenFlags.Path, 0, ResolveFlags.InRoot | ResolveFlags.NoMagicLinks, out SafeFileHandle? target) != Errno.None)
                 continue;
             using (target)
-                Sys.Mount(mount.Source, $"/proc/self/fd/{target!.DangerousGetHandle()}", null, MountOptions.MS_BIND | MountOptions.MS_REC, null);
+                Sys.Mount(source, $"/proc/self/fd/{target!.DangerousGetHandle()}", null, MountOptions.MS_BIND | MountOptions.MS_REC, null);
         }
     }
 }
