@@ -99,6 +99,9 @@ public static class RuncRole
             throw new RuncException("systemd cgroup driver is not supported");
 
         List<string> rest = flags.Args;
+        // Others in the container can see an exec's process before it runs its program (CVE-2019-5736).
+        if (rest[0] == "exec")
+            OwnFile.Protect();
         return rest[0] switch
         {
             "create" => StartCommands.Create(globals, rest, 1),

@@ -67,6 +67,9 @@ internal sealed class ContainerStarter
         options.Bundle = Sys.GetCwd();
         RuntimeSpec spec = SpecFile.LoadConfig(SpecFile.Config);
         SpecCheck.Require(spec);
+        // In a pid namespace that is not its own others see it before it runs its program (CVE-2019-5736).
+        if (!InitPlan.IsNew(spec.Linux ?? new LinuxSpec(), "pid"))
+            OwnFile.Protect();
         return new ContainerStarter(options, spec).Run();
     }
 
