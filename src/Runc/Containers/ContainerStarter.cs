@@ -52,7 +52,7 @@ internal sealed class ContainerStarter
     /// <exception cref="RuncException">It could not be started; nothing of it is left.</exception>
     public static int Run(StartOptions options)
     {
-        string bundle = options.Bundle;
+        string bundle = options.Bundle, caller = Sys.GetCwd();
         if (bundle.Length > 0)
         {
             try
@@ -69,7 +69,12 @@ internal sealed class ContainerStarter
         SpecCheck.Require(spec);
         // In a pid namespace that is not its own others see it before it runs its program (CVE-2019-5736).
         if (!InitPlan.IsNew(spec.Linux ?? new LinuxSpec(), "pid"))
+        {
+            // It begins anew where it began: its arguments may hold relative paths.
+            Sys.Chdir(caller);
             OwnFile.Protect();
+            Sys.Chdir(options.Bundle);
+        }
         return new ContainerStarter(options, spec).Run();
     }
 
