@@ -44,6 +44,9 @@ static int setgroups_denied(void)
 
 static void set_ids(uid_t uid, gid_t gid, struct plan_list groups, int chown_stdio)
 {
+    /* To setresuid -1 means "as it is": the program would stay root (compare CVE-2024-40635). */
+    if (uid == (uid_t)-1 || gid == (gid_t)-1)
+        fail(EINVAL, "unable to setup user: id %u", uid == (uid_t)-1 ? uid : gid);
     if (chown_stdio)
         own_stdio(uid);
 

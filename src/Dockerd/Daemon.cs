@@ -127,9 +127,11 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
 
     private void MakeFolders()
     {
-        const UnixFileMode rootOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-        Directory.CreateDirectory(options.DataRoot, rootOnly);
-        Directory.CreateDirectory(options.ExecRoot, rootOnly);
+        // Others must not get at the containers' files, setuid programs among them (CVE-2021-41091); an older folder is closed too.
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(options.DataRoot);
+        File.SetUnixFileMode(options.DataRoot, owner | UnixFileMode.GroupExecute);
+        Directory.CreateDirectory(options.ExecRoot, owner);
         Directory.CreateDirectory(Path.Combine(options.ExecRoot, "rootfs"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 

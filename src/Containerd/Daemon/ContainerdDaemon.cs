@@ -30,6 +30,8 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         _config = config;
         _logger = logger;
         MakeFolder(config.Root);
+        // Nobody but root has business with blobs and snapshots (CVE-2024-25621); an older, passable folder is closed too.
+        File.SetUnixFileMode(config.Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         MakeFolder(config.State);
         _lock = LockRoot(config.Root);
 
