@@ -12,7 +12,7 @@ namespace AotRuntime.Dockerd.Networks;
 /// table ip docker-BRIDGE {
 ///   map published_at  { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }
 ///   map published_any { type inet_proto . inet_service : ipv4_addr . inet_service }
-///   chain raw         { hook prerouting priority raw;     iifname BRIDGE ip daddr 127.0.0.0/8 drop }
+///   chain raw         { hook prerouting priority raw;     iifname != lo ip daddr 127.0.0.0/8 drop }
 ///   chain prerouting  { hook prerouting priority dstnat;  iifname != BRIDGE: dnat … @published_at; fib daddr type local dnat … @published_any }
 ///   chain output      { hook output priority dstnat;      the same, from this host itself }
 ///   chain forward     { hook forward priority filter;     established, dnat and from the bridge: accept; else to the bridge: drop }
@@ -20,7 +20,9 @@ namespace AotRuntime.Dockerd.Networks;
 /// }
 /// </code>
 /// Loopback addresses are translated too (route_localnet on the bridge); the raw chain keeps containers from using that way to the
-/// host's own loopback services. A container that calls a published port of its host is served by the relay, as by Docker's proxy:
+/// host's own loopback services (CVE-2020-8558), and a neighbour of the host on any of its networks from reaching a port that is
+/// published on 127.0.0.1: it is translated before the kernel would refuse such a packet as martian.
+/// A container that calls a published port of its host is served by the relay, as by Docker's proxy:
 /// where bridged packets pass netfilter too (bridge-nf-call-iptables), a translation back onto the same bridge does not get through.
 /// </summary>
 internal sealed class BridgeFirewall : IDisposable
@@ -52,7 +54,7 @@ internal sealed class BridgeFirewall : IDisposable
         batch.AddMap(PublishedAny, (InetProto << 6) | InetService, 8, (Ipv4Address << 6) | InetService, 8);
 
         batch.AddChain("raw", "filter", NetfilterHook.Prerouting, PriorityRaw);
-        batch.AddRule("raw", new NfRule().InInterface(_bridge).Destination(s_loopback).Drop());
+        batch.AddRule("raw", new NfRule().NotInInterface("lo").Destination(s_loopback).Drop());
 
         batch.AddChain("prerouting", "nat", NetfilterHook.Prerouting, PriorityDstNat);
         batch.AddRule("prerouting", new NfRule().NotInInterface(_bridge).DnatByAddressAndPort(PublishedAt));

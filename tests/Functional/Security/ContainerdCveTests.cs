@@ -37,7 +37,8 @@ public sealed class ContainerdCveTests : IDisposable
             string path = socket.ElementAtOrDefault(7) ?? "";
             Assert.StartsWith("/", path);
             Assert.Equal("600 0:0", Mode(path));
-            Assert.Matches("^7[01][01] 0:0$", Mode(Path.GetDirectoryName(path)!));
+            // The folder is shared with the shims of any other containerd, whose older ones make it 0600.
+            Assert.Matches("^[67]00 0:0$|^711 0:0$", Mode(Path.GetDirectoryName(path)!));
         }
         Assert.DoesNotContain(File.ReadLines($"/proc/{Stack.Network.Pid}/net/unix"), l => l.Contains("@", StringComparison.Ordinal) && l.Contains("shim", StringComparison.Ordinal));
     }
@@ -173,12 +174,13 @@ public sealed class ContainerdCveTests : IDisposable
         Stack.Docker("run", "-d", "--name", "up", "busybox", "sleep", "1000").Succeeded();
         Refused(Stack.Docker(["exec", "-u", user, "up", .. script]));
 
-        Ctr("images", "pull", "--plain-http", "127.0.0.1:5000/evil:latest").Succeeded();
-        Refused(Ctr(["run", "--rm", "127.0.0.1:5000/evil:latest", "c", .. script]));
+        // Pulled by the reference's client, run by ours: it is the client that reads the image's user.
+        Ctr(Programs.Peer("ctr"), "images", "pull", "--plain-http", "127.0.0.1:5000/evil:latest").Succeeded();
+        Refused(Ctr(Programs.Ours("ctr"), ["run", "--rm", "127.0.0.1:5000/evil:latest", "c", .. script]));
     }
 
-    private CommandResult Ctr(params string[] arguments) =>
-        Stack.Network.Run(Programs.Ours("ctr"), ["--address", Stack.ContainerdSocket, "--namespace", "t", .. arguments]);
+    private CommandResult Ctr(string ctr, params string[] arguments) =>
+        Stack.Network.Run(ctr, ["--address", Stack.ContainerdSocket, .. arguments]);
 
     private static void Refused(CommandResult result)
     {

@@ -78,8 +78,7 @@ public class DockerCveTests(StackFixture fixture) : IClassFixture<StackFixture>
             """;
         string address = _stack.Docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "web").Succeeded().Output.Trim();
         CommandResult result = _stack.Docker("run", "--rm", "--cap-add", "NET_ADMIN", "--sysctl", "net.ipv4.conf.all.route_localnet=1", "-e", "WEB=" + address, "busybox", "sh", "-c", script);
-        Assert.DoesNotContain("no route", result.Output);
-        Assert.Equal("the network itself works\n", result.Output);
+        Assert.True(result.Output == "the network itself works\n", result.ToString());
         Assert.NotEmpty(published);
         _stack.Docker("rm", "-f", "web").Succeeded();
     }
@@ -132,6 +131,9 @@ public class DockerCveTests(StackFixture fixture) : IClassFixture<StackFixture>
         int[] descriptors = [.. pids.Select(Descriptors)];
         long[] memory = [.. pids.Select(Memory)];
         Round(20);
+        // An attachment is let go with its client, at the latest when there is output for it.
+        for (int i = 0; i < 2; i++)
+            _stack.Docker("exec", "attached", "sh", "-c", "echo output >/proc/1/fd/1").Succeeded();
         for (int i = 0; i < pids.Length; i++)
         {
             int pid = pids[i];

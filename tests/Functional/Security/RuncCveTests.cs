@@ -128,6 +128,24 @@ public class RuncCveTests
         Assert.Contains(None, bundle.Exec(["--cap", "CAP_SYS_ADMIN"], "cat", "/proc/self/status").Succeeded().Output);
     }
 
+    /// <summary>The id 2^32-1 means "as it is" to setresuid, so that the program stayed root (the runtime's side of CVE-2024-40635).</summary>
+    [Theory]
+    [InlineData("uid")]
+    [InlineData("gid")]
+    public void CVE_2024_40635_the_id_that_changes_nothing_is_refused(string which)
+    {
+        using Bundle bundle = new();
+        bundle.Process["user"]![which] = uint.MaxValue;
+        CommandResult run = bundle.Args("id").Run();
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.DoesNotContain("uid=", run.Output);
+        bundle.Process["user"]![which] = 0;
+        bundle.Args("sleep", "100").Start();
+        CommandResult exec = bundle.Exec(["--user", which == "uid" ? "4294967295" : "0:4294967295"], "id");
+        Assert.NotEqual(0, exec.ExitCode);
+        Assert.DoesNotContain("uid=", exec.Output);
+    }
+
     private static void Denied(Bundle bundle, int fd)
     {
         CommandResult run = OpenRootAt9(bundle, ["run", "--bundle", bundle.Dir.Path, "c"]);
