@@ -22,9 +22,11 @@ native: ## the C side alone
 
 # SQLite is linked in for good where its archive is there; the product then needs no libsqlite3.
 SQLITE = $(shell gcc -print-file-name=libsqlite3.a)
+# The same with libseccomp, which compiles the filters.
+SECCOMP = $(shell gcc -print-file-name=libseccomp.a)
 
 build: native ## out/bin/aotruntime and its names
-	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish -p:SqliteArchive=$(SQLITE) --nologo -v q
+	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish -p:SqliteArchive=$(SQLITE) -p:SeccompArchive=$(SECCOMP) --nologo -v q
 	@mkdir -p $(BIN)
 	@cp -f out/publish/aotruntime $(BIN)/.aotruntime.new && mv -f $(BIN)/.aotruntime.new $(BIN)/aotruntime
 	@for n in $(NAMES); do ln -sfn aotruntime $(BIN)/$$n; done

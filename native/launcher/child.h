@@ -33,6 +33,9 @@ struct child {
     const char **argv;
     const char **envp;
     int      mask_dir;    /* the first mask's read-only tmpfs, bound again for the others; or -1 */
+    int      filtered;    /* a seccomp filter is in force: only what every program needs can be counted on */
+    dev_t    exe_dev;     /* the runtime's own file */
+    ino_t    exe_ino;
 };
 
 extern struct child self;
@@ -85,6 +88,7 @@ void stage_identity(struct plan_reader *r);
 void stage_resolve(struct plan_reader *r);
 void stage_pidfd_send(struct plan_reader *r);
 void stage_wait_fifo(struct plan_reader *r);
+void stage_seccomp(struct plan_reader *r);
 _Noreturn void stage_exec(struct plan_reader *r);
 
 /* copyup.c: copies the tree below one directory into another. 0, or an errno with the failing name in path. */

@@ -23,11 +23,15 @@
 
 struct child self = { .sync = -1, .root = -1, .mask_dir = -1 };
 
+/*
+ * write and read rather than send and recv: a seccomp filter may be in force, and profiles that deny the network's
+ * calls are common. Who writes to a parent that died is ended by SIGPIPE, which is as good as going on to find out.
+ */
 static void send_report(const struct report *report)
 {
     if (self.sync < 0)
         return;
-    while (send(self.sync, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR)
+    while (write(self.sync, report, sizeof *report) < 0 && errno == EINTR)
         ;
 }
 
@@ -60,7 +64,7 @@ void sync_parent(uint32_t kind, uint32_t value, int wait)
         return;
     char go;
     ssize_t n;
-    while ((n = recv(self.sync, &go, 1, 0)) < 0 && errno == EINTR)
+    while ((n = read(self.sync, &go, 1)) < 0 && errno == EINTR)
         ;
     /* A parent that died, or that refused, has nothing to say. */
     if (n <= 0)
@@ -150,6 +154,7 @@ static void run_record(uint32_t op, struct plan_reader *r)
         break;
     case OP_TIME_OFFSETS: stage_time_offsets(r); break;
     case OP_CLOSE: close((int)plan_u32(r)); break;
+    case OP_SECCOMP: stage_seccomp(r); break;
     default: fail(EINVAL, "launch plan: op %u", op);
     }
 }
@@ -194,6 +199,13 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
     if (h.cgroup_fd >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)h.cgroup_fd;
+    }
+
+    /* Known before anything is cloned: in the container /proc is not to be trusted. */
+    struct stat exe;
+    if (stat("/proc/self/exe", &exe) == 0) {
+        self.exe_dev = exe.st_dev;
+        self.exe_ino = exe.st_ino;
     }
 
     /* Without this a signal could run a handler of the managed runtime in the child before they are cleared. */

@@ -50,6 +50,7 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_UNDUMPABLE] = { "undumpable", "" },
     [OP_TIME_OFFSETS] = { "time offsets", "s" },
     [OP_CLOSE] = { "close", "u" },
+    [OP_SECCOMP] = { "seccomp", "uuuQ" },
 };
 
 const char *plan_signature(uint32_t op)

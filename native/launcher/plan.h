@@ -68,6 +68,7 @@ enum plan_op {
     OP_UNDUMPABLE,
     OP_TIME_OFFSETS,     /* s text for /proc/self/timens_offsets */
     OP_CLOSE,            /* u fd */
+    OP_SECCOMP,          /* u SECCOMP_FILTER_FLAG_*, u exec fifo's fd or -1, u as OP_EXEC's, Q the program's instructions */
     OP_COUNT
 };
 
@@ -78,6 +79,7 @@ enum sync_kind {
     SYNC_HOOKS,      /* please run the prestart and createRuntime hooks */
     SYNC_READY,      /* all set up; please apply limits and store the state */
     SYNC_DONE,       /* about to wait on the fifo; nothing more will be reported */
+    SYNC_SECCOMP,    /* value: our descriptor of the seccomp listener; please take it */
 };
 
 /* ROOT_HERE: the root is right already (after setns); only go to its top. */

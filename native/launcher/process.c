@@ -71,7 +71,9 @@ static const char *find_program(const char *name, const char *path)
 /* The home directory of a uid in the container's /etc/passwd; "/" where it has none. */
 static const char *home_of(uint32_t uid)
 {
-    int fd = root_open("/etc/passwd", O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    /* A filter may deny openat2. The root is entered by now, so a plain open stays inside of it too. */
+    int fd = self.filtered ? open("/etc/passwd", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+                           : root_open("/etc/passwd", O_RDONLY | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return "/";
     size_t room = 256 * 1024;
@@ -162,12 +164,24 @@ void stage_wait_fifo(struct plan_reader *r)
  *    executed, and a script's interpreter, may therefore not be reached through a magic link.
  *    The process is not dumpable until then, so that others in the container can't read its /proc entries.
  */
+/*
+ * 1 where the file may not be executed. Under a seccomp filter openat2 can't be counted on: then it is the file itself
+ * that tells. The runtime's own is the only one that a magic link could still lead to, since no descriptors are left.
+ */
+static int is_own_binary(const char *path)
+{
+    int fd = self.filtered ? open(path, O_PATH | O_CLOEXEC) : root_open(path, O_PATH);
+    if (fd < 0)
+        return self.filtered ? errno != ENOENT && errno != ENOTDIR : errno == ELOOP;
+    struct stat st;
+    int own = self.filtered && (fstat(fd, &st) < 0 || (st.st_dev == self.exe_dev && st.st_ino == self.exe_ino));
+    close(fd);
+    return own;
+}
+
 static void refuse_own_binary(void)
 {
-    int program = root_open(self.program, O_PATH);
-    if (program >= 0)
-        close(program);
-    else if (errno == ELOOP)
+    if (is_own_binary(self.program))
         fail(EACCES, "exec %s: reached through a magic link", self.program);
 
     char head[256 + 1] = { 0 };
@@ -183,13 +197,8 @@ static void refuse_own_binary(void)
     at[strcspn(at, " \t\n")] = 0;
     if (!*at)
         return;
-    int interpreter = root_open(at, O_PATH);
-    if (interpreter < 0) {
-        if (errno == ELOOP)
-            fail(EACCES, "exec %s: interpreter %s", self.program, at);
-        return;
-    }
-    close(interpreter);
+    if (is_own_binary(at))
+        fail(EACCES, "exec %s: interpreter %s", self.program, at);
 }
 
 void stage_exec(struct plan_reader *r)
@@ -197,7 +206,11 @@ void stage_exec(struct plan_reader *r)
     uint32_t extra = plan_u32(r);
     refuse_own_binary();
     unsigned first = 3 + extra;
-    if (self.sync >= 0 && (unsigned)self.sync >= first) {
+    if (self.filtered) {
+        /* The rest went before the filter came. */
+        if (self.root >= 0)
+            close(self.root);
+    } else if (self.sync >= 0 && (unsigned)self.sync >= first) {
         unsigned sync = (unsigned)self.sync;
         if ((sync > first && syscall(SYS_close_range, first, sync - 1, 0) < 0) ||
             syscall(SYS_close_range, sync + 1, ~0u, 0) < 0)

@@ -61,6 +61,12 @@ AOT_EXPORT int aot_receive_fd(int socket)
     return fd;
 }
 
+/* The same for the managed side; negative errno. */
+AOT_EXPORT int aot_send_fd(int socket, const char *text, int fd)
+{
+    return -send_fd(socket, text, fd);
+}
+
 /* Connects to a unix socket by path; negative errno. */
 AOT_EXPORT int aot_connect_unix(const char *path)
 {

@@ -76,7 +76,7 @@ public static class RuncRole
         FlagSet flags = FlagSet.Parse(args, 0, Globals.Flags, stopAtFirst: true);
         if (flags.IsOn("version"))
         {
-            Output.Write($"runc version {Version}\ncommit: aotruntime\nspec: {SpecVersion}\n");
+            Output.Write($"runc version {Version}\ncommit: aotruntime\nspec: {SpecVersion}\nlibseccomp: {SeccompFilter.Version}\n");
             return 0;
         }
         string format = flags.Text("log-format", "text");

@@ -15,6 +15,9 @@ public static unsafe partial class Launcher
     [LibraryImport("aotlauncher", EntryPoint = "aot_receive_fd")]
     private static partial int aot_receive_fd(int socket);
 
+    [LibraryImport("aotlauncher", EntryPoint = "aot_send_fd", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aot_send_fd(int socket, string text, int fd);
+
     [LibraryImport("aotlauncher", EntryPoint = "aot_connect_unix", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int aot_connect_unix(string path);
 
@@ -78,6 +81,14 @@ public static unsafe partial class Launcher
     {
         int fd = aot_connect_unix(path);
         return fd < 0 ? throw new LinuxException("dial unix", path, (Errno)(-fd)) : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>Sends a text and one descriptor over a unix socket.</summary>
+    public static void SendDescriptor(SafeFileHandle socket, string text, SafeFileHandle descriptor)
+    {
+        int result = aot_send_fd((int)socket.DangerousGetHandle(), text, (int)descriptor.DangerousGetHandle());
+        if (result < 0)
+            throw new LinuxException("sendmsg", "", (Errno)(-result));
     }
 
     /// <summary>Takes one descriptor off a unix socket.</summary>

@@ -7,6 +7,7 @@ public static partial class Sys
 {
     private const long SYS_pidfd_send_signal = 424;
     private const long SYS_pidfd_open = 434;
+    private const long SYS_pidfd_getfd = 438;
 
     // Variadic in C; on x86-64 the arguments are passed the same way.
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
@@ -21,6 +22,22 @@ public static partial class Sys
             return new SafeFileHandle((nint)fd, ownsHandle: true);
         LinuxException error = LinuxException.Last("pidfd_open");
         return error.Errno is Errno.ESRCH or Errno.EINVAL ? null : throw error;
+    }
+
+    /// <summary><c>man 2 pidfd_getfd</c>: a copy of a descriptor of another process.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static SafeFileHandle PidFdGetFd(SafeFileHandle pidFd, int fd)
+    {
+        bool added = false;
+        pidFd.DangerousAddRef(ref added);
+        try
+        {
+            return new SafeFileHandle((nint)LinuxException.Check(syscall_pidfd(SYS_pidfd_getfd, pidFd.DangerousGetHandle(), fd, 0, 0), "pidfd_getfd"), ownsHandle: true);
+        }
+        finally
+        {
+            pidFd.DangerousRelease();
+        }
     }
 
     /// <summary><c>man 2 pidfd_send_signal</c>; false where the process is gone.</summary>

@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Seccomp;
 
 namespace AotRuntime.Runc.Commands;
 
@@ -36,7 +38,7 @@ internal static class FeaturesCommand
             json.WriteBoolean("systemdUser", false);
             json.WriteBoolean("rdma", false);
             json.WriteEndObject();
-            Enabled(json, "seccomp", false);
+            Seccomp(json);
             Enabled(json, "apparmor", false);
             Enabled(json, "selinux", false);
             Enabled(json, "intelRdt", false);
@@ -45,6 +47,7 @@ internal static class FeaturesCommand
             json.WriteEndObject();
             json.WriteEndObject();
             json.WriteStartObject("annotations");
+            json.WriteString("io.github.seccomp.libseccomp.version", SeccompFilter.Version);
             json.WriteString("org.opencontainers.runc.checkpoint.enabled", "false");
             json.WriteString("org.opencontainers.runc.version", RuncRole.Version);
             json.WriteEndObject();
@@ -52,6 +55,18 @@ internal static class FeaturesCommand
             json.WriteEndObject();
         }
         return stream.ToArray();
+    }
+
+    private static void Seccomp(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("seccomp");
+        json.WriteBoolean("enabled", true);
+        Array(json, "actions", SeccompNames.KnownActions);
+        Array(json, "operators", SeccompNames.KnownOperators);
+        Array(json, "archs", SeccompNames.KnownArchitectures);
+        Array(json, "knownFlags", SeccompNames.KnownFlags);
+        Array(json, "supportedFlags", SeccompNames.SupportedFlags);
+        json.WriteEndObject();
     }
 
     private static void Enabled(Utf8JsonWriter json, string name, bool enabled)

@@ -1,5 +1,7 @@
+using System.Text;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using Microsoft.Win32.SafeHandles;
 
@@ -72,6 +74,7 @@ internal static class ContainerExec
             NoNewKeyring = container.State.NoNewKeyring,
             OwnStdio = options.Detach,
             Env = io.EnvOf(process),
+            Seccomp = container.State.Seccomp?.Load(container.StateDirectory),
         };
         container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd);
         if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)
@@ -94,10 +97,10 @@ internal static class ContainerExec
             if (own is not null)
                 Sys.SetNs(own, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
-        Converse(session, process);
+        Converse(session, process, container, inputs.Seccomp);
     }
 
-    private static void Converse(LaunchSession session, ProcessSpec process)
+    private static void Converse(LaunchSession session, ProcessSpec process, Container container, SeccompProgram? seccomp)
     {
         bool ready = false;
         try
@@ -111,6 +114,10 @@ internal static class ContainerExec
                         ProcessSetup.OomScore(session.Pid, process);
                         ProcessSetup.Limits(session.Pid, process);
                         session.Answer();
+                        break;
+                    case SyncKind.Seccomp:
+                        string running = Encoding.UTF8.GetString(container.StateJson("running", container.State.Pid));
+                        SeccompListener.Send(seccomp!, session.PidFd!, session.Pid, session.Value, running, session.Answer);
                         break;
                     case null when ready:
                         return;

@@ -3,6 +3,7 @@ using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
 using Microsoft.Win32.SafeHandles;
@@ -37,6 +38,7 @@ internal sealed class ContainerStarter
     private readonly List<SafeFileHandle> _keep = [];
     private ContainerCgroups? _cgroups;
     private ContainerState? _state;
+    private SeccompProgram? _seccomp;
     private string _directory = "";
 
     private ContainerStarter(StartOptions options, RuntimeSpec spec)
@@ -90,7 +92,9 @@ internal sealed class ContainerStarter
         {
             _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id);
             _cgroups.RequireUnused();
+            _seccomp = SeccompCache.Prepare(_linux.Seccomp, _options.Root);
             _state = NewState(rootfs);
+            _state.Seccomp = SeccompState.Save(_directory, _seccomp);
             _state.CgroupsMade = _cgroups.Missing();
             StateStore.Save(_directory, _state);
             _cgroups.Create(_linux.Resources);
@@ -190,6 +194,7 @@ internal sealed class ContainerStarter
             NoNewKeyring = _options.NoNewKeyring,
             OwnStdio = Detached,
             Env = io.EnvOf(_spec.Process!),
+            Seccomp = _seccomp,
             HookState = status => Container.StateAround(_state!, status),
         };
         inputs.Mounts = MountPlanner.Plan(_spec, _options.Bundle, _cgroups!, inputs.MountLinks);
@@ -239,6 +244,10 @@ internal sealed class ContainerStarter
                         ProcessSetup.Limits(session.Pid, _spec.Process!);
                         SaveRunning(session.Pid);
                         session.Answer();
+                        break;
+                    case SyncKind.Seccomp:
+                        string creating = System.Text.Encoding.UTF8.GetString(State(session.Pid, "creating"));
+                        SeccompListener.Send(_seccomp!, session.PidFd!, session.Pid, session.Value, creating, session.Answer);
                         break;
                     case SyncKind.Done:
                         return;

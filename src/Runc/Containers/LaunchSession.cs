@@ -29,6 +29,9 @@ internal sealed class LaunchSession : IDisposable
 
     public SafeFileHandle? PidFd { get; private set; }
 
+    /// <summary>The number that came with the last message.</summary>
+    public int Value { get; private set; }
+
     public void Start(PlanWriter plan)
     {
         (Pid, PidFd) = Launcher.Launch(plan.Finish());
@@ -46,12 +49,13 @@ internal sealed class LaunchSession : IDisposable
             if (length < TextOffset)
                 return null;
             var kind = (SyncKind)BinaryPrimitives.ReadUInt32LittleEndian(_report);
+            Value = BinaryPrimitives.ReadInt32LittleEndian(_report.AsSpan(12));
             if (kind == SyncKind.Pid)
             {
                 // The first process has done its part; its child is ours now.
                 Sys.WaitPid(Pid);
                 PidFd?.Dispose();
-                Pid = BinaryPrimitives.ReadInt32LittleEndian(_report.AsSpan(12));
+                Pid = Value;
                 PidFd = Sys.PidFdOpen(Pid) ?? throw new RuncException("container init exited prematurely");
                 continue;
             }

@@ -1,3 +1,4 @@
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Plan;
@@ -24,6 +25,8 @@ internal sealed class ExecInputs
     public bool NoNewKeyring;
     public bool OwnStdio;
     public List<string> Env = [];
+    /// <summary>The container's seccomp filter; null for none.</summary>
+    public SeccompProgram? Seccomp;
 }
 
 /// <summary>The launch plan of a further process in a container.</summary>
@@ -61,8 +64,10 @@ internal static class ExecPlan
             plan.Op(PlanOp.Umask).U32(umask);
         InitPlan.Attributes(plan, process);
         plan.Sync(SyncKind.Ready, wait: true);
+        InitPlan.Seccomp(plan, inputs.Seccomp, process, beforeIdentity: true, fifoFd: -1, inputs.ExtraFds);
         InitPlan.Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
         plan.Op(PlanOp.Resolve).Texts(process.Args).Texts(inputs.Env).U32(process.User.Uid);
+        InitPlan.Seccomp(plan, inputs.Seccomp, process, beforeIdentity: false, fifoFd: -1, inputs.ExtraFds);
         plan.Op(PlanOp.Exec).U32((uint)inputs.ExtraFds);
         return plan;
     }

@@ -1,3 +1,4 @@
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Plan;
@@ -45,6 +46,8 @@ internal sealed class InitInputs
     public bool NoNewKeyring;
     public bool OwnStdio;
     public List<string> Env = [];
+    /// <summary>The compiled seccomp filter; null for none.</summary>
+    public SeccompProgram? Seccomp;
     /// <summary>The hooks' state around the pid, by status.</summary>
     public Func<string, (string Before, string After)>? HookState;
 }

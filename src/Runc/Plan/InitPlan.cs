@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Plan;
@@ -58,8 +59,10 @@ internal static class InitPlan
         plan.Op(PlanOp.Undumpable);
         plan.Sync(SyncKind.Ready, wait: true);
 
+        Seccomp(plan, inputs.Seccomp, process, beforeIdentity: true, inputs.FifoFd, inputs.ExtraFds);
         Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
         plan.Op(PlanOp.Resolve).Texts(process.Args).Texts(inputs.Env).U32(process.User.Uid);
+        Seccomp(plan, inputs.Seccomp, process, beforeIdentity: false, inputs.FifoFd, inputs.ExtraFds);
         if (inputs.FifoFd >= 0)
         {
             plan.Sync(SyncKind.Done, wait: false);
@@ -87,6 +90,16 @@ internal static class InitPlan
         }
         if (process.IoPriority is { } priority)
             plan.Op(PlanOp.IoPriority).U32(ProcessAttributes.IoPriority(priority));
+    }
+
+    /// <summary>
+    /// The filter, where its turn is. Without no_new_privs only CAP_SYS_ADMIN may install it, so before capabilities are
+    /// dropped; else as late as possible, since the profile need not allow what comes before.
+    /// </summary>
+    public static void Seccomp(PlanWriter plan, SeccompProgram? program, ProcessSpec process, bool beforeIdentity, int fifoFd, int extraFds)
+    {
+        if (program is not null && beforeIdentity != process.NoNewPrivileges)
+            plan.Op(PlanOp.Seccomp).U32(program.Flags).Fd(fifoFd).U32((uint)extraFds).U64s(program.Instructions);
     }
 
     /// <summary>Working directory, ids and capabilities: the same for a first process and for exec.</summary>

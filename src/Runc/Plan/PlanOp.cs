@@ -47,6 +47,7 @@ internal enum PlanOp : uint
     Undumpable,
     TimeOffsets,
     Close,
+    Seccomp,
 }
 
 /// <summary>Messages of the launched process; enum sync_kind.</summary>
@@ -58,6 +59,7 @@ internal enum SyncKind : uint
     Hooks,
     Ready,
     Done,
+    Seccomp,
 }
 
 /// <summary>How the rootfs becomes the root; enum root_mode.</summary>

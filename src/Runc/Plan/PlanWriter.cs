@@ -86,6 +86,14 @@ internal sealed class PlanWriter
         return this;
     }
 
+    /// <summary>Numbers that are bytes already; their length is a multiple of 8.</summary>
+    public PlanWriter U64s(ReadOnlySpan<byte> littleEndian)
+    {
+        U32((uint)(littleEndian.Length / 8));
+        littleEndian.CopyTo(Room(littleEndian.Length));
+        return this;
+    }
+
     /// <summary>The finished blob.</summary>
     public ReadOnlySpan<byte> Finish()
     {

@@ -138,6 +138,7 @@ public sealed class LinuxSpec
     public string? CgroupsPath { get; set; }
     public List<NamespaceSpec>? Namespaces { get; set; }
     public List<DeviceSpec>? Devices { get; set; }
+    /// <summary>As <see cref="SeccompSpec"/>, which is only read where the profile is not compiled yet.</summary>
     public JsonElement? Seccomp { get; set; }
     public string? RootfsPropagation { get; set; }
     public List<string>? MaskedPaths { get; set; }

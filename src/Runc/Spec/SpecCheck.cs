@@ -19,8 +19,6 @@ internal static class SpecCheck
             throw new RuncException("root must be specified");
         ProcessSetup.Require(spec.Process);
         LinuxSpec linux = spec.Linux ?? new LinuxSpec();
-        if (linux.Seccomp is { ValueKind: not JsonValueKind.Null })
-            throw new RuncException("seccomp: config provided but seccomp not supported");
         if (linux.IntelRdt is { ValueKind: not JsonValueKind.Null })
             throw new RuncException("intelRdt is specified in config, but Intel RDT is not enabled");
         if (!string.IsNullOrEmpty(linux.MountLabel))

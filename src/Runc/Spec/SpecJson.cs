@@ -14,6 +14,7 @@ namespace AotRuntime.Runc.Spec;
 [JsonSerializable(typeof(RuntimeSpec))]
 [JsonSerializable(typeof(ProcessSpec))]
 [JsonSerializable(typeof(ResourcesSpec))]
+[JsonSerializable(typeof(SeccompSpec))]
 [JsonSerializable(typeof(ContainerState))]
 internal sealed partial class SpecJson : JsonSerializerContext;
 

@@ -24,6 +24,7 @@ internal sealed class ContainerState
     /// <summary>Whether the pid namespace is the container's own, so that it ends with its first process.</summary>
     public bool OwnPidNamespace { get; set; }
     public bool NoNewKeyring { get; set; }
+    public SeccompState? Seccomp { get; set; }
     public List<HookSpec>? Poststart { get; set; }
     public List<HookSpec>? Poststop { get; set; }
 }

@@ -21,7 +21,6 @@ public class SpecCheckTests
     }
 
     [Theory]
-    [InlineData("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\"}", "seccomp: config provided but seccomp not supported")]
     [InlineData("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]", "malformed spec file: duplicated ns {\"pid\" \"\"}")]
     [InlineData("\"namespaces\":[{\"type\":\"moon\"}]", "namespace \"moon\" does not exist")]
     [InlineData("\"namespaces\":[{\"type\":\"user\"}]", "user namespaces enabled, but no namespace path to join nor mappings to apply specified")]
@@ -38,9 +37,6 @@ public class SpecCheckTests
     [InlineData("\"args\":[\"x\"]", "Cwd property must not be empty")]
     [InlineData("\"args\":[\"x\"],\"cwd\":\"a\"", "Cwd must be an absolute path")]
     public void AProcessNeedsItsParts(string process, string message) => Assert.Equal(message, Refusal("", process));
-
-    [Fact]
-    public void ANullSeccompIsNone() => Assert.Null(Refusal("\"seccomp\":null"));
 
     [Fact]
     public void AHostnameNeedsItsNamespace() =>
