@@ -5,6 +5,7 @@ using AotRuntime.Dockerd.Containerd;
 using AotRuntime.Dockerd.Containers;
 using AotRuntime.Dockerd.Events;
 using AotRuntime.Dockerd.Host;
+using AotRuntime.Dockerd.Oci;
 using AotRuntime.Http;
 using AotRuntime.Rpc;
 using Microsoft.Extensions.Logging;
@@ -26,6 +27,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static context => context.Cancel = true);
 
         LogStarting(log);
+        SeccompProfile? seccomp = SeccompChoice.OfDaemon(options);
         MakeFolders();
         using Pidfile? pidfile = Pidfile.Create(options.Pidfile);
         IReadOnlyList<TransportListener> listeners = Listeners.Open(options, log);
@@ -42,7 +44,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
                 await supervisor.StartAsync(client, stopping.Token).ConfigureAwait(false);
             else
                 await ContainerdSupervisor.WaitReadyAsync(client, stopping.Token).ConfigureAwait(false);
-            await ServeAsync(client, listeners, stopping).ConfigureAwait(false);
+            await ServeAsync(client, listeners, seccomp, stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -67,7 +69,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
         }
     }
 
-    private async Task ServeAsync(ContainerdClient client, IReadOnlyList<TransportListener> listeners, CancellationTokenSource stopping)
+    private async Task ServeAsync(ContainerdClient client, IReadOnlyList<TransportListener> listeners, SeccompProfile? seccomp, CancellationTokenSource stopping)
     {
         EventBus events = new();
         Images.ImageStore images = Parts.CreateImages(options, client, events);
@@ -81,6 +83,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
             Images = images,
             Networks = Parts.CreateNetworks(options, DaemonId(), log),
             Volumes = Parts.CreateVolumes(options, log),
+            Seccomp = seccomp,
         };
         using ContainerManager containers = new(services);
         await containers.RestoreAsync(stopping.Token).ConfigureAwait(false);
@@ -148,7 +151,7 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
 
     private static List<string> Warnings()
     {
-        List<string> warnings = ["WARNING: containers run without a seccomp profile: the runtime does not support seccomp yet"];
+        List<string> warnings = [];
         if (!DaemonServices.CgroupV2 && !File.Exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"))
             warnings.Add("WARNING: No swap limit support");
         return warnings;

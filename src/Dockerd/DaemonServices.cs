@@ -32,6 +32,9 @@ internal sealed record DaemonServices
     /// <summary>Volumes.</summary>
     public required IVolumeStore Volumes { get; init; }
 
+    /// <summary>The seccomp profile of containers that name none; null for none.</summary>
+    public Oci.SeccompProfile? Seccomp { get; init; }
+
     /// <summary>Whether the host has the unified cgroup hierarchy only.</summary>
     public static bool CgroupV2 { get; } = File.Exists("/sys/fs/cgroup/cgroup.controllers");
 }

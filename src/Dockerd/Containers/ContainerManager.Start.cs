@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.Dockerd.Config;
+using AotRuntime.Dockerd.Host;
 using AotRuntime.Dockerd.Networks;
 using AotRuntime.Dockerd.Oci;
 using AotRuntime.Dockerd.Streams;
@@ -258,6 +259,7 @@ internal sealed partial class ContainerManager
             NetworkPid = network?.State.Pid ?? 0,
             IpcPid = ipc?.State.Pid ?? 0,
             PidPid = pids?.State.Pid ?? 0,
+            Seccomp = SeccompChoice.Of(host, _services.Seccomp, TakesSeccomp(host.Runtime ?? DaemonOptions.DefaultRuntimeName)),
         });
     }
 
@@ -291,6 +293,17 @@ internal sealed partial class ContainerManager
     {
         string path = Options.InitPath.Length > 0 ? Options.InitPath : ProcessSpawn.FindRole("docker-init") ?? "";
         return path.Length > 0 ? path : throw ApiException.Internal("exec: \"docker-init\": executable file not found in $PATH");
+    }
+
+    /// <summary>Whether kernel and runtime apply seccomp profiles; a shim that is no runc's is taken to.</summary>
+    public bool TakesSeccomp(string runtime)
+    {
+        if (runtime.StartsWith("io.containerd.", StringComparison.Ordinal) || (Options.Runtimes.TryGetValue(runtime, out RuntimeOption? option) && option.Type.Length > 0))
+            return RuntimeFeatures.KernelSeccomp;
+        string binary = option is { Path.Length: > 0 } ? option.Path
+            : Options.Containerd.Length == 0 ? ProcessSpawn.FindRole(DaemonOptions.DefaultRuntimeName) ?? DaemonOptions.DefaultRuntimeName
+            : DaemonOptions.DefaultRuntimeName;
+        return RuntimeFeatures.Seccomp(binary);
     }
 
     private Rpc.Containerd.Containers.Container.Types.Runtime Runtime(HostConfig host)

@@ -70,6 +70,11 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
         foreach ((string name, RuntimeOption runtime) in options.Runtimes)
             runtimes[name] = new RuntimeInfo { Path = runtime.Path };
         bool v1 = !DaemonServices.CgroupV2;
+        bool seccomp = containers.TakesSeccomp(options.DefaultRuntime);
+        string profile = options.SeccompProfile.Length > 0 ? options.SeccompProfile : SeccompChoice.Builtin;
+        List<string> said = [.. warnings];
+        if (seccomp && profile != SeccompChoice.Builtin)
+            said.Add("WARNING: daemon is not using the default seccomp profile");
         return new SystemInfo
         {
             Id = daemonId,
@@ -119,13 +124,13 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
             LiveRestoreEnabled = options.LiveRestore,
             InitBinary = "docker-init",
             ContainerdCommit = new CommitInfo { Id = containerd.Revision },
-            SecurityOptions = [],
+            SecurityOptions = seccomp ? [$"name=seccomp,profile={profile}"] : [],
             Containerd = new ContainerdInfo
             {
                 Address = options.Containerd.Length > 0 ? options.Containerd : Path.Combine(options.ExecRoot, "containerd", "containerd.sock"),
                 Namespaces = new ContainerdNamespaces { Containers = options.ContainerdNamespace, Plugins = "plugins." + options.ContainerdNamespace },
             },
-            Warnings = warnings.Count > 0 ? [.. warnings] : null,
+            Warnings = said.Count > 0 ? said : null,
         };
     }
 

@@ -48,7 +48,7 @@ internal static class SpecBuilder
             Resources = ResourceLimits.Build(host),
             MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? [.. s_masked],
             ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? [.. s_readOnly],
-            Seccomp = input.Seccomp,
+            Seccomp = input.Seccomp?.Resolve(spec.Process.Capabilities!.Bounding!, System.Environment.OSVersion.Version),
         };
         Devices.Apply(spec.Linux, host);
         // With the host's UTS namespace the name may not be set: it would be the host's.

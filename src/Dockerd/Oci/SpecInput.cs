@@ -44,6 +44,6 @@ internal sealed record SpecInput
     /// <inheritdoc cref="NetworkPid"/>
     public int PidPid { get; init; }
 
-    /// <summary>The seccomp profile for the runtime; null for none.</summary>
-    public System.Text.Json.JsonElement? Seccomp { get; init; }
+    /// <summary>The seccomp profile; null for none.</summary>
+    public SeccompProfile? Seccomp { get; init; }
 }
