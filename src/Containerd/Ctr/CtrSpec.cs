@@ -148,9 +148,13 @@ internal static class CtrSpec
         string[] parts = user.Split(':');
         if (user.Length == 0 || parts[0] == "root")
             return (0, 0);
-        return uint.TryParse(parts[0], out uint uid) && (parts.Length == 1 || uint.TryParse(parts[1], out _))
-            ? (uid, parts.Length > 1 ? uint.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture) : 0)
-            : throw new CtrException($"user \"{user}\" of the image is not numeric: not supported");
+        uint gid = 0;
+        if (!uint.TryParse(parts[0], out uint uid) || (parts.Length > 1 && !uint.TryParse(parts[1], out gid)))
+            throw new CtrException($"user \"{user}\" of the image is not numeric: not supported");
+        // An id that does not fit the kernel's signed one must not wrap round to root (CVE-2024-40635).
+        if (uid > int.MaxValue || gid > int.MaxValue)
+            throw new CtrException($"uids and gids must be in range 0-{int.MaxValue}");
+        return (uid, gid);
     }
 
     private static void WriteMount(Utf8JsonWriter json, string destination, string type, string source, string[] options)

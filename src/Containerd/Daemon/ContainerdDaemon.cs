@@ -155,7 +155,7 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         failed = [];
         List<SnapshotStore> snapshotters = [];
         string overlayRoot = Path.Combine(_config.Root, "io.containerd.snapshotter.v1.overlayfs");
-        Directory.CreateDirectory(overlayRoot);
+        Directory.CreateDirectory(overlayRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (IsDisabled("io.containerd.snapshotter.v1.overlayfs"))
             failed.Add(("overlayfs", "disabled by the configuration"));
         else if (OverlayDriver.IsSupported(overlayRoot, out string reason))

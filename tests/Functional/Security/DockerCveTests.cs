@@ -70,11 +70,11 @@ public class DockerCveTests(StackFixture fixture) : IClassFixture<StackFixture>
             ip addr del 127.0.0.1/8 dev lo; ip link set lo down
             ip route del local 127.0.0.0/8 table local 2>/dev/null
             ip route add 127.0.0.0/8 via {gateway} || echo no route
-            wget -T 3 -qO- http://127.0.0.1:5000/v2/_catalog && echo reached the registry
-            wget -T 3 -qO- http://127.0.0.1:{port}/ && echo reached the published port
-            wget -T 3 -qO- http://{gateway}:5000/v2/_catalog && echo reached the registry by the gateway
-            wget -T 3 -qO- http://{gateway}:{port}/ && echo reached the published port by the gateway
-            wget -T 3 -qO- http://$WEB/ >/dev/null && echo the network itself works
+            timeout 3 wget -qO- http://127.0.0.1:5000/v2/_catalog && echo reached the registry
+            timeout 3 wget -qO- http://127.0.0.1:{port}/ && echo reached the published port
+            timeout 3 wget -qO- http://{gateway}:5000/v2/_catalog && echo reached the registry by the gateway
+            timeout 3 wget -qO- http://{gateway}:{port}/ && echo reached the published port by the gateway
+            timeout 3 wget -qO- http://$WEB/ >/dev/null && echo the network itself works
             """;
         string address = _stack.Docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "web").Succeeded().Output.Trim();
         CommandResult result = _stack.Docker("run", "--rm", "--cap-add", "NET_ADMIN", "--sysctl", "net.ipv4.conf.all.route_localnet=1", "-e", "WEB=" + address, "busybox", "sh", "-c", script);
