@@ -25,11 +25,11 @@ internal static class CgroupV2Limits
         }
         foreach (HugepageLimitSpec page in resources.HugepageLimits ?? [])
             list.Add(($"hugetlb.{page.PageSize}.max", page.Limit.ToString(CultureInfo.InvariantCulture)));
-        foreach ((string key, string value) in resources.Unified ?? [])
+        foreach ((string key, string? value) in resources.Unified ?? [])
         {
             if (key.Contains('/') || !key.Contains('.'))
                 throw new RuncException($"unified resource \"{key}\" must be a file name (no slashes)");
-            list.Add((key, value));
+            list.Add((key, value ?? ""));
         }
         return list;
     }

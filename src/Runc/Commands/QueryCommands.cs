@@ -167,8 +167,8 @@ internal static class QueryCommands
             if (state.Annotations is { Count: > 0 })
             {
                 json.WriteStartObject("annotations");
-                foreach ((string key, string value) in state.Annotations)
-                    json.WriteString(key, value);
+                foreach ((string key, string? value) in state.Annotations)
+                    json.WriteString(key, value ?? "");
                 json.WriteEndObject();
             }
             json.WriteString("owner", owner);

@@ -159,9 +159,9 @@ internal sealed class Container
         {
             char separator = '{';
             after.Append(",\"annotations\":");
-            foreach ((string key, string value) in annotations)
+            foreach ((string key, string? value) in annotations)
             {
-                after.Append(separator).Append(Quote(key)).Append(':').Append(Quote(value));
+                after.Append(separator).Append(Quote(key)).Append(':').Append(Quote(value ?? ""));
                 separator = ',';
             }
             after.Append('}');

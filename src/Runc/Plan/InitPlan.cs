@@ -199,8 +199,8 @@ internal static class InitPlan
         if (linux.TimeOffsets is not { Count: > 0 } offsets)
             return;
         var text = new StringBuilder();
-        foreach ((string clock, TimeOffsetSpec offset) in offsets)
-            text.Append(CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
+        foreach ((string clock, TimeOffsetSpec? offset) in offsets)
+            text.Append(CultureInfo.InvariantCulture, $"{clock} {offset?.Secs ?? 0} {offset?.Nanosecs ?? 0}\n");
         plan.Op(PlanOp.TimeOffsets).Text(text.ToString());
     }
 
@@ -235,8 +235,9 @@ internal static class InitPlan
 
         if (inputs.Spec.Hooks is { } hooks && (hooks.Prestart is { Count: > 0 } || hooks.CreateRuntime is { Count: > 0 }))
             plan.Sync(SyncKind.Hooks, wait: true);
-        foreach ((string name, string value) in linux.Sysctl ?? [])
-            plan.Op(PlanOp.Sysctl).Text(SysctlFile(name)).Text(value);
+        // A JSON null is an empty value, as Go reads it.
+        foreach ((string name, string? value) in linux.Sysctl ?? [])
+            plan.Op(PlanOp.Sysctl).Text(SysctlFile(name)).Text(value ?? "");
         Hooks(plan, inputs, inputs.Spec.Hooks?.CreateContainer, "createContainer", "creating", []);
 
         RootMode mode = inputs.NoPivot && mountNamespace ? RootMode.Move : mountNamespace ? RootMode.Pivot : RootMode.Chroot;

@@ -15,7 +15,7 @@ public sealed class ResourcesSpec
     public BlockIoSpec? BlockIo { get; set; }
     public List<HugepageLimitSpec>? HugepageLimits { get; set; }
     public NetworkSpec? Network { get; set; }
-    public SortedDictionary<string, string>? Unified { get; set; }
+    public SortedDictionary<string, string?>? Unified { get; set; }
 }
 
 public sealed class DeviceRuleSpec

@@ -15,7 +15,7 @@ public sealed class RuntimeSpec
     public string? Domainname { get; set; }
     public List<MountSpec>? Mounts { get; set; }
     public HooksSpec? Hooks { get; set; }
-    public SortedDictionary<string, string>? Annotations { get; set; }
+    public SortedDictionary<string, string?>? Annotations { get; set; }
     public LinuxSpec? Linux { get; set; }
 }
 
@@ -133,7 +133,7 @@ public sealed class LinuxSpec
 {
     public List<IdMapSpec>? UidMappings { get; set; }
     public List<IdMapSpec>? GidMappings { get; set; }
-    public SortedDictionary<string, string>? Sysctl { get; set; }
+    public SortedDictionary<string, string?>? Sysctl { get; set; }
     public ResourcesSpec? Resources { get; set; }
     public string? CgroupsPath { get; set; }
     public List<NamespaceSpec>? Namespaces { get; set; }
@@ -146,7 +146,7 @@ public sealed class LinuxSpec
     public string? MountLabel { get; set; }
     public JsonElement? IntelRdt { get; set; }
     public PersonalitySpec? Personality { get; set; }
-    public SortedDictionary<string, TimeOffsetSpec>? TimeOffsets { get; set; }
+    public SortedDictionary<string, TimeOffsetSpec?>? TimeOffsets { get; set; }
 }
 
 public sealed class NamespaceSpec

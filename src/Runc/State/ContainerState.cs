@@ -14,7 +14,7 @@ internal sealed class ContainerState
     public string Created { get; set; } = "";
     public string Bundle { get; set; } = "";
     public string Rootfs { get; set; } = "";
-    public SortedDictionary<string, string>? Annotations { get; set; }
+    public SortedDictionary<string, string?>? Annotations { get; set; }
     /// <summary>Where the container's processes are: hierarchy ("memory", "name=systemd", "" for cgroup2) to directory.</summary>
     public SortedDictionary<string, string> Cgroups { get; set; } = new(StringComparer.Ordinal);
     /// <summary>The directories among them, and above them, that were made for this container, parents first.</summary>

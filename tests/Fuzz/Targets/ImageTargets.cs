@@ -221,14 +221,28 @@ internal sealed class UnpackTarget : Target, IDisposable
             // A layer that is broken, or asks for what the file system refuses.
         }
         string after = Outside();
-        Directory.Delete(layer, recursive: true);
+        Remove(layer);
         Same(_before, after, "outside of the layer");
     }
 
     public void Dispose()
     {
         if (Directory.Exists(_root))
-            Directory.Delete(_root, recursive: true);
+            Remove(_root);
+    }
+
+    /// <summary>Names that are no UTF-8 are beyond Directory.Delete.</summary>
+    private static void Remove(string path)
+    {
+        try
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        catch (IOException)
+        {
+            using System.Diagnostics.Process rm = System.Diagnostics.Process.Start("rm", ["-rf", path]);
+            rm.WaitForExit();
+        }
     }
 
     private static byte[] Gzip(byte[] data)

@@ -69,12 +69,12 @@ public class ProcessSpawnTests
     public void Signals_are_at_their_defaults_and_open()
     {
         // The runtime ignores SIGPIPE in this process; a child that inherited that would never end.
-        using SpawnedProcess child = ProcessSpawn.Start(new SpawnPlan
-        {
-            Path = "sh",
-            Arguments = ["sh", "-c", "grep -q '^SigIgn:[[:space:]]*0*$' /proc/self/status && grep -q '^SigBlk:[[:space:]]*0*$' /proc/self/status"],
-        });
-        Assert.Equal(0, child.Wait().Code);
+        string file = Path.GetTempFileName();
+        using (SafeFileHandle output = File.OpenHandle(file, FileMode.Create, FileAccess.Write))
+        using (SpawnedProcess child = ProcessSpawn.Start(new SpawnPlan { Path = "grep", Arguments = ["grep", "-E", "^Sig(Ign|Blk):", "/proc/self/status"], Descriptors = [null, output, null] }))
+            Assert.Equal(0, child.Wait().Code);
+        Assert.Equal("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", File.ReadAllText(file));
+        File.Delete(file);
     }
 
     [Fact]
