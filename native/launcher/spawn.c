@@ -7,48 +7,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "aot.h"
-
-enum {
-    SPAWN_SETSID = 1,
-    SPAWN_SETPGID = 2,
-};
-
-/* What failed, for the error message; the managed side holds the same list. */
-enum spawn_step {
-    STEP_NONE,
-    STEP_CLONE,
-    STEP_SETSID,
-    STEP_DUP,
-    STEP_CHDIR,
-    STEP_EXEC,
-};
-
-struct aot_spawn_plan {
-    const char *path;
-    char *const *argv;
-    char *const *envp;
-    const char *cwd;   /* NULL: the caller's */
-    const int *fds;    /* fds[i] becomes descriptor i; -1 leaves i closed */
-    int32_t fd_count;
-    int32_t flags;
-    int32_t pdeathsig; /* 0: none */
-    int32_t reserved; /* keeps the pointer after it aligned */
-    const char *oom_score_adj; /* decimal text, or NULL */
-};
-
-struct aot_spawn_result {
-    int32_t pid;
-    int32_t pidfd;
-    int32_t step;
-    int32_t error;
-};
+#include "spawn.h"
 
 struct child {
     const struct aot_spawn_plan *plan;
@@ -89,17 +53,27 @@ static int place_fds(const int *fds, int count)
     return 0;
 }
 
+/*
+ * Not by sigaction(3): the C library keeps signals 32 and 33 to itself and refuses to change them, yet a parent that was no
+ * C program may have left them ignored. Zeroes are SIG_DFL, no flags, no mask in the kernel's struct of every architecture.
+ */
+static void default_signals(void)
+{
+    static const unsigned long dfl[4];
+
+    for (int sig = 1; sig < NSIG; sig++)
+        syscall(SYS_rt_sigaction, sig, dfl, NULL, sizeof(uint64_t));
+}
+
 /* Runs in the parent's memory while the parent is suspended (CLONE_VFORK): touches only its own stack and *c. */
 static int child_main(void *arg)
 {
     struct child *c = arg;
     const struct aot_spawn_plan *p = c->plan;
-    struct sigaction dfl = { .sa_handler = SIG_DFL };
     sigset_t none;
 
     /* Before the mask opens: a handler of the runtime's must never run here. */
-    for (int sig = 1; sig < NSIG; sig++)
-        sigaction(sig, &dfl, NULL);
+    default_signals();
     if ((p->flags & SPAWN_SETSID) && setsid() < 0)
         return fail(c, STEP_SETSID);
     if ((p->flags & SPAWN_SETPGID) && setpgid(0, 0) < 0)

@@ -13,6 +13,7 @@ int main(void)
     }
     test_plans();
     test_paths();
+    test_spawn();
     test_stages();
     printf("%d passed, %d failed\n", tests_passed, tests_failed);
     return tests_failed != 0;
