@@ -13,7 +13,10 @@ internal abstract class SnapshotDriver
     protected SnapshotDriver(string root)
     {
         Root = root;
-        Directory.CreateDirectory(Folders, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        // Layers hold setuid programs and files of many users: no other user of the host may reach into them.
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(root, owner);
+        Directory.CreateDirectory(Folders, owner);
     }
 
     /// <summary>The name that clients ask for.</summary>
