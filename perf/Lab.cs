@@ -14,12 +14,18 @@ internal static class Lab
 
     public static string Ours(string name) => Path.Combine(Bin, name);
 
-    /// <summary>A peer's path, or null where it is not installed.</summary>
-    public static string? Peer(string name)
+    /// <summary>A peer's path, or null where it is not installed; one in PEER_BIN comes before PATH's.</summary>
+    public static string? Peer(string name) => Peers(name).FirstOrDefault();
+
+    /// <summary>Every copy of a peer: PEER_BIN's (a newer release, say) and PATH's.</summary>
+    public static string[] Peers(string name)
     {
-        IEnumerable<string> folders = (Environment.GetEnvironmentVariable("PEER_BIN") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").Split(':');
-        return folders.Where(f => f.Length > 0).Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists);
+        string[] newer = (Environment.GetEnvironmentVariable("PEER_BIN") ?? "").Split(':'), own = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        return [.. new[] { newer, own }.Select(folders => folders.Where(f => f.Length > 0).Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists)).OfType<string>()];
     }
+
+    /// <summary>A peer's name with its version, the last word of the first line that `--version` prints.</summary>
+    public static string Named(string path) => $"{Path.GetFileName(path)} {Capture(path, "--version").Split('\n')[0].Split(' ')[^1]}";
 
     /// <summary>Whether a program succeeds here at all: a peer may refuse this machine (crun 1.8 does where cgroups are hybrid).</summary>
     public static bool Works(string workingDirectory, string[] command)

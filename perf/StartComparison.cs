@@ -6,11 +6,8 @@ internal static class StartComparison
     public static void Run(Report report)
     {
         List<(string Label, string[] Command)> commands = [("runc --version (ours)", [Lab.Ours("runc"), "--version"]), ("empty static C", [Path.Combine(Lab.Root, "out/perf/empty")])];
-        foreach (string peer in (string[])["runc", "crun"])
-        {
-            if (Lab.Peer(peer) is { } path)
-                commands.Add(($"{peer} --version", [path, "--version"]));
-        }
+        foreach (string path in (string[])[.. Lab.Peers("runc"), .. Lab.Peers("crun")])
+            commands.Add(($"{Lab.Named(path)} --version", [path, "--version"]));
         Sample[] samples = Lab.Time("/", [.. commands.Select(c => c.Command)]);
         report.Add("start", "exec to exit of --version", "ms",
             [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.00} ms, CPU {s.Cpu:0.00} ms, peak {s.MemoryKiB:0} KiB"))],

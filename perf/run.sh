@@ -8,4 +8,8 @@ tests/tools/deps.sh
 mkdir -p out/perf
 gcc -O2 -Wall -Wextra -Werror -o out/perf/spawn perf/spawn.c
 gcc -O2 -static -o out/perf/empty perf/empty.c
-exec dotnet run --project perf -c Release -v q -- "$@"
+dotnet build perf -c Release -v q --nologo
+# crun refuses a hybrid machine whose cgroup v2 half has controllers of its own. This run sees the v1 half only, every program alike.
+hide=:
+grep -qs . /sys/fs/cgroup/unified/cgroup.controllers && hide='umount /sys/fs/cgroup/unified'
+exec unshare --mount sh -c "$hide; exec dotnet run --project perf -c Release --no-build -v q -- \"\$@\"" sh "$@"
