@@ -27,7 +27,7 @@ internal static class ApiComparison
                 {
                     double ms = await engines[e].CycleAsync();
                     if (round >= 2)
-                        samples[e].Add(ms, 0, 0);
+                        samples[e].Add(ms, 0, 0, 0);
                 }
             }
             report.Add("api", "Engine API: create + start + wait + remove, network none", "ms",

@@ -66,7 +66,7 @@ internal static class Lab
                 throw new InvalidOperationException($"{string.Join(' ', commands[f[0]])}: exit code {f[4]}");
             // The first two rounds fill caches.
             if (line++ / commands.Length >= 2)
-                samples[f[0]].Add(f[1] / 1e6, (f[2] + f[3]) / 1e3, f[5]);
+                samples[f[0]].Add(f[1] / 1e6, (f[2] + f[3]) / 1e3, f[5], f[6]);
         }
         process.WaitForExit();
         return samples;
@@ -76,7 +76,7 @@ internal static class Lab
 /// <summary>Measurements of one command.</summary>
 internal sealed class Sample
 {
-    private readonly List<double> _wall = [], _cpu = [], _memory = [];
+    private readonly List<double> _wall = [], _cpu = [], _memory = [], _faults = [];
 
     public double Wall => Median(_wall);
 
@@ -86,11 +86,14 @@ internal sealed class Sample
 
     public double MemoryKiB => Median(_memory);
 
-    public void Add(double wallMs, double cpuMs, double memoryKiB)
+    public double Faults => Median(_faults);
+
+    public void Add(double wallMs, double cpuMs, double memoryKiB, double faults)
     {
         _wall.Add(wallMs);
         _cpu.Add(cpuMs);
         _memory.Add(memoryKiB);
+        _faults.Add(faults);
     }
 
     private static double Median(List<double> values) => Quantile(values, 0.5);

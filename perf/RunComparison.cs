@@ -32,7 +32,7 @@ internal static class RunComparison
             }
             Sample[] samples = Lab.Time(bundle, [.. commands.Select(c => c.Command)]);
             report.Add("run", "run of a static true, default spec", "ms",
-                [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.0} ms, CPU {s.Cpu:0.0} ms, peak {s.MemoryKiB:0} KiB"))],
+                [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.0} ms, CPU {s.Cpu:0.0} ms, peak {s.MemoryKiB:0} KiB, {s.Faults:0} page faults"))],
                 $"Medians of {Lab.Rounds} alternating runs.");
         }
         finally

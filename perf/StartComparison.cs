@@ -10,7 +10,7 @@ internal static class StartComparison
             commands.Add(($"{Lab.Named(path)} --version", [path, "--version"]));
         Sample[] samples = Lab.Time("/", [.. commands.Select(c => c.Command)]);
         report.Add("start", "exec to exit of --version", "ms",
-            [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.00} ms, CPU {s.Cpu:0.00} ms, peak {s.MemoryKiB:0} KiB"))],
+            [.. commands.Zip(samples, (c, s) => (c.Label, s.Wall, $"90 %: {s.WallHigh:0.00} ms, CPU {s.Cpu:0.00} ms, peak {s.MemoryKiB:0} KiB, {s.Faults:0} page faults"))],
             $"Medians of {Lab.Rounds} alternating runs. Target: at most 4 × the empty program.");
     }
 }

@@ -1,7 +1,7 @@
 /*
  * spawn ROUNDS -- CMD ARG ... [-- CMD ARG ...]...
  * Runs the commands in turn, ROUNDS times, and prints for each run: command's index, wall ns, user us, system us, exit code,
- * maximum resident KiB. Alternating keeps a noisy neighbour's minutes from falling on one command alone. posix_spawn (vfork
+ * maximum resident KiB, page faults. Alternating keeps a noisy neighbour's minutes from falling on one command alone. posix_spawn (vfork
  * inside) keeps this program's own size out of the figures.
  */
 #define _GNU_SOURCE
@@ -54,8 +54,8 @@ int main(int argc, char **argv)
             if (wait4(pid, &status, 0, &use) < 0)
                 return 1;
             long long wall = now() - start;
-            printf("%d %lld %ld %ld %d %ld\n", c, wall, use.ru_utime.tv_sec * 1000000 + use.ru_utime.tv_usec,
-                   use.ru_stime.tv_sec * 1000000 + use.ru_stime.tv_usec, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), use.ru_maxrss);
+            printf("%d %lld %ld %ld %d %ld %ld\n", c, wall, use.ru_utime.tv_sec * 1000000 + use.ru_utime.tv_usec,
+                   use.ru_stime.tv_sec * 1000000 + use.ru_stime.tv_usec, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), use.ru_maxrss, use.ru_minflt);
         }
     }
     return 0;

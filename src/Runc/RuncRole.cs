@@ -73,7 +73,7 @@ public static class RuncRole
 
     private static int Dispatch(string[] args)
     {
-        FlagSet flags = FlagSet.Parse(args, 0, Globals.Flags, stopAtFirst: true);
+        FlagSet flags = FlagSet.Parse(args, Globals.Flags, stopAtFirst: true);
         if (flags.IsOn("version"))
         {
             Output.Write($"runc version {Version}\ncommit: aotruntime\nspec: {SpecVersion}\nlibseccomp: {SeccompFilter.Version}\n");

@@ -69,7 +69,10 @@ public sealed unsafe partial class SeccompFilter : IDisposable
         get
         {
             VersionNumbers* v = seccomp_version();
-            return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{v->Major}.{v->Minor}.{v->Micro}");
+            // Not interpolated: every `runc --version` would pay for the start of the buffers' pool.
+            return string.Concat(Text(v->Major), ".", Text(v->Minor) + "." + Text(v->Micro));
+
+            static string Text(uint number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 

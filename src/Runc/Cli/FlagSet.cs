@@ -44,12 +44,16 @@ internal sealed class FlagSet
             : throw new UsageException($"invalid value \"{text}\" for flag -{name}: strconv.ParseInt: parsing \"{text}\": invalid syntax");
     }
 
-    /// <summary>Reads arguments from <paramref name="start"/> on.</summary>
+    /// <inheritdoc cref="Parse(ReadOnlySpan{string}, ReadOnlySpan{Flag}, bool)"/>
+    public static FlagSet Parse(List<string> args, int start, ReadOnlySpan<Flag> flags, bool stopAtFirst) =>
+        Parse(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(args)[start..], flags, stopAtFirst);
+
+    /// <summary>Reads arguments.</summary>
     /// <exception cref="UsageException">An unknown flag, or one without its value.</exception>
-    public static FlagSet Parse(IReadOnlyList<string> args, int start, ReadOnlySpan<Flag> flags, bool stopAtFirst)
+    public static FlagSet Parse(ReadOnlySpan<string> args, ReadOnlySpan<Flag> flags, bool stopAtFirst)
     {
         var set = new FlagSet();
-        for (int i = start; i < args.Count; i++)
+        for (int i = 0; i < args.Length; i++)
         {
             string arg = args[i];
             if (arg.Length < 2 || arg[0] != '-')
@@ -57,13 +61,13 @@ internal sealed class FlagSet
                 set.Args.Add(arg);
                 if (!stopAtFirst)
                     continue;
-                for (i++; i < args.Count; i++)
+                for (i++; i < args.Length; i++)
                     set.Args.Add(args[i]);
                 break;
             }
             if (arg == "--")
             {
-                for (i++; i < args.Count; i++)
+                for (i++; i < args.Length; i++)
                     set.Args.Add(args[i]);
                 break;
             }
@@ -89,7 +93,7 @@ internal sealed class FlagSet
             }
             if (value is null)
             {
-                if (++i >= args.Count)
+                if (++i >= args.Length)
                     throw new UsageException($"flag needs an argument: -{name}");
                 value = args[i];
             }

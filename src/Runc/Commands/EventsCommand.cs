@@ -13,7 +13,7 @@ internal static class EventsCommand
 {
     private const ulong NanosecondsPerTick = 10_000_000;
 
-    public static int Run(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Run(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("interval", "", FlagKind.Text), new Flag("stats", "", FlagKind.Bool)], stopAtFirst: false);
         CommandLine.RequireArgs("events", flags, 1, 1);

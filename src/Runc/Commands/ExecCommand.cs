@@ -18,7 +18,7 @@ internal static class ExecCommand
         new("cgroup", "", FlagKind.List), new("ignore-paused", "", FlagKind.Bool),
     ];
 
-    public static int Run(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Run(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, Flags, stopAtFirst: true);
         CommandLine.RequireArgs("exec", flags, 1, -1);

@@ -10,7 +10,7 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>features</c> (runtime-spec, features.md): what engines ask before they write a spec, so it must be true.</summary>
 internal static class FeaturesCommand
 {
-    public static int Run(IReadOnlyList<string> args, int start)
+    public static int Run(List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
         CommandLine.RequireArgs("features", flags, 0, 0);

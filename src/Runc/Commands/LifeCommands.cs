@@ -7,7 +7,7 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>kill</c>, <c>delete</c>, <c>pause</c> and <c>resume</c>.</summary>
 internal static class LifeCommands
 {
-    public static int Kill(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Kill(Globals globals, List<string> args, int start)
     {
         // `kill ID -9` is not a flag.
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("all", "a", FlagKind.Bool)], stopAtFirst: true);
@@ -29,7 +29,7 @@ internal static class LifeCommands
         return 0;
     }
 
-    public static int Delete(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Delete(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("force", "f", FlagKind.Bool)], stopAtFirst: false);
         CommandLine.RequireArgs("delete", flags, 1, 1);
@@ -61,7 +61,7 @@ internal static class LifeCommands
         }
     }
 
-    public static int Pause(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Pause(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
         CommandLine.RequireArgs("pause", flags, 1, 1);
@@ -72,7 +72,7 @@ internal static class LifeCommands
         return 0;
     }
 
-    public static int Resume(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Resume(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
         CommandLine.RequireArgs("resume", flags, 1, 1);

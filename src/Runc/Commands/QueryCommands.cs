@@ -10,7 +10,7 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>state</c>, <c>list</c> and <c>ps</c>.</summary>
 internal static class QueryCommands
 {
-    public static int State(Globals globals, IReadOnlyList<string> args, int start)
+    public static int State(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
         CommandLine.RequireArgs("state", flags, 1, 1);
@@ -19,7 +19,7 @@ internal static class QueryCommands
         return 0;
     }
 
-    public static int List(Globals globals, IReadOnlyList<string> args, int start)
+    public static int List(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("format", "f", FlagKind.Text), new Flag("quiet", "q", FlagKind.Bool)], stopAtFirst: false);
         CommandLine.RequireArgs("list", flags, 0, 0);
@@ -61,7 +61,7 @@ internal static class QueryCommands
     }
 
     /// <summary>The container's processes: their pids, or ps(1) filtered to them.</summary>
-    public static int Ps(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Ps(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("format", "f", FlagKind.Text)], stopAtFirst: true);
         CommandLine.RequireArgs("ps", flags, 1, -1);

@@ -7,7 +7,7 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>spec</c>: a config.json to begin with.</summary>
 internal static class SpecCommand
 {
-    public static int Run(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Run(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [new Flag("bundle", "b", FlagKind.Text), new Flag("rootless", "", FlagKind.Bool)], stopAtFirst: false);
         CommandLine.RequireArgs("spec", flags, 0, 0);

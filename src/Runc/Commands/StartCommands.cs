@@ -19,14 +19,14 @@ internal static class StartCommands
         .. CreateFlags, new("detach", "d", FlagKind.Bool), new("keep", "", FlagKind.Bool), new("no-subreaper", "", FlagKind.Bool),
     ];
 
-    public static int Create(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Create(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, CreateFlags, stopAtFirst: false);
         CommandLine.RequireArgs("create", flags, 1, 1);
         return Begin("create", globals, flags, createOnly: true);
     }
 
-    public static int Run(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Run(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, RunFlags, stopAtFirst: false);
         CommandLine.RequireArgs("run", flags, 1, 1);
@@ -34,7 +34,7 @@ internal static class StartCommands
     }
 
     /// <summary>Lets a created container's program begin.</summary>
-    public static int Start(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Start(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
         CommandLine.RequireArgs("start", flags, 1, 1);

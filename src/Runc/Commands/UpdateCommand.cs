@@ -19,7 +19,7 @@ internal static class UpdateCommand
         new("memory-swap", "", FlagKind.Text), new("pids-limit", "", FlagKind.Text),
     ];
 
-    public static int Run(Globals globals, IReadOnlyList<string> args, int start)
+    public static int Run(Globals globals, List<string> args, int start)
     {
         FlagSet flags = FlagSet.Parse(args, start, Flags, stopAtFirst: false);
         CommandLine.RequireArgs("update", flags, 1, 1);
