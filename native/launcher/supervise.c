@@ -107,8 +107,12 @@ static int reap(int pid, int *status)
 static int supervise(int pid, int pidfd, int master)
 {
     static struct relay in, out;
-    in = (struct relay){ .from = STDIN_FILENO, .to = master, .open = master >= 0 };
-    out = (struct relay){ .from = master, .to = STDOUT_FILENO, .open = master >= 0 };
+    /* Member by member: a whole struct would clear, and so touch, both buffers. */
+    in.from = STDIN_FILENO;
+    in.to = out.from = master;
+    out.to = STDOUT_FILENO;
+    in.start = in.end = out.start = out.end = 0;
+    in.open = out.open = master >= 0;
     int status = 0, dead = 0;
     if (master >= 0)
         copy_size(master);

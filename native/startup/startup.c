@@ -46,7 +46,8 @@ int __wrap_mprotect(void *start, size_t size, int protection)
     return result;
 }
 
-__attribute__((constructor)) static void start(void)
+/* 101 is the first that is free: the runtime's own constructors already write to these pages. */
+__attribute__((constructor(101))) static void start(void)
 {
     /* Threads of the managed runtime seldom call malloc: an arena for each is memory and four system calls for nothing. */
     mallopt(M_ARENA_MAX, 1);
