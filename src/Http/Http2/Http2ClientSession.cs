@@ -12,8 +12,8 @@ internal sealed class Http2ClientSession : Http2Connection
     private bool _closed;                                  // G; GOAWAY or lost
     private string _closedWhy = "the connection is closing"; // G
 
-    public Http2ClientSession(TransportConnection transport, Http2Options options, int maxHeaderBytes)
-        : base(transport, options, maxHeaderBytes)
+    public Http2ClientSession(TransportConnection transport, Http2Options options, int maxHeaderBytes, TimeProvider? time = null)
+        : base(transport, options, maxHeaderBytes, Timeout.InfiniteTimeSpan, time)
     {
         Start(Http2Frame.Preface,
         [
@@ -92,6 +92,8 @@ internal sealed class Http2ClientSession : Http2Connection
         lock (Gate)
             return (streamId & 1) == 0 || streamId >= _nextId;
     }
+
+    protected override bool TakesData(Http2Stream stream) => ((Http2ClientResponse)stream.Owner!).HasHead;
 
     protected override void OnHeaders(int streamId, bool endStream, List<HpackField> fields, bool complete)
     {

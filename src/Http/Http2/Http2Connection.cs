@@ -13,7 +13,7 @@ namespace AotRuntime.Http.Http2;
 /// Fields marked G are guarded by <see cref="Gate"/>; fields marked R belong to the read loop. Frames are handled without waiting: what
 /// takes time is a stream's own business, on the thread pool.
 /// </remarks>
-internal abstract class Http2Connection
+internal abstract partial class Http2Connection
 {
     private readonly Dictionary<int, Http2Stream> _streams = [];  // G
     private readonly HpackDecoder _decoder = new(HpackEncoder.DefaultTableSize); // R
@@ -24,18 +24,30 @@ internal abstract class Http2Connection
     private bool _blockEndsStream;                                // R
     private int _continuations;                                   // R
     private bool _settingsSeen;                                   // R
-    private int _receiveWindow;                                   // R
+    private int _receiveWindow;                                   // R; what the peer may still send
+    private int _window;                                          // R; what it may send when it has all its credit
     private int _uncredited;                                      // R
+    private long _creditedAt;                                     // R
+    private Http2Stream? _dataStream;                             // R; whose DATA frame is under way, null where nobody wants it
+    private int _dataLeft;                                        // R; octets of it still to come, without padding
+    private int _paddingLeft;                                     // R
+    private bool _dataEnds;                                       // R
+    private readonly Http2ClosedStreams _closed = new();          // G
+    private volatile Exception? _endedBy;
     private Task? _writing;
 
-    protected Http2Connection(TransportConnection transport, Http2Options options, int maxHeaderList, TimeProvider? time = null)
+    protected Http2Connection(TransportConnection transport, Http2Options options, int maxHeaderList, TimeSpan idleTimeout, TimeProvider? time = null)
     {
         Transport = transport;
         Options = options;
-        Guard = new(options, time ?? TimeProvider.System);
+        Time = time ?? TimeProvider.System;
+        Guard = new(options, Time);
+        RoundTrip = new(Time);
         Output = new(this, transport.Output, Guard);
         _maxHeaderList = maxHeaderList;
-        _receiveWindow = options.ConnectionWindow;
+        _receiveWindow = _window = options.ConnectionWindow;
+        _creditedAt = Time.GetTimestamp();
+        Timers = new(this, options, idleTimeout, Time);
     }
 
     /// <summary>Guards the state marked G, here, in <see cref="Http2Output"/> and in <see cref="Http2Stream"/>.</summary>
@@ -50,7 +62,13 @@ internal abstract class Http2Connection
     /// <summary>G: the open streams.</summary>
     public IEnumerable<Http2Stream> StreamsLocked => _streams.Values;
 
+    public TimeProvider Time { get; }
+
+    public Http2RoundTrip RoundTrip { get; }
+
     protected Http2AbuseGuard Guard { get; }
+
+    protected Http2Timers Timers { get; }
 
     /// <summary>R: the highest stream id that the peer has begun.</summary>
     protected int LastPeerStream { get; set; }
@@ -74,6 +92,40 @@ internal abstract class Http2Connection
 
     /// <summary>Ends a stream before its time and tells the peer.</summary>
     public void Reset(Http2Stream stream, Http2ErrorCode code, string why) => Kill(stream, new Http2StreamException(code, why), tell: true);
+
+    /// <summary>Ends the connection from outside the read loop; <paramref name="error"/> tells why.</summary>
+    public void EndBy(Exception error)
+    {
+        _endedBy = error;
+        Transport.Input.CancelPendingRead();
+    }
+
+    /// <summary>No request came for long.</summary>
+    public virtual void OnIdleTimeout()
+    {
+    }
+
+    /// <summary>Resets the streams whose data has waited for the peer's credit for too long.</summary>
+    public void ResetStalled(TimeSpan limit, TimeProvider time)
+    {
+        List<Http2Stream>? stalled = null;
+        lock (Gate)
+        {
+            foreach (Http2Stream stream in _streams.Values)
+            {
+                if (stream.StalledSince != 0 && time.GetElapsedTime(stream.StalledSince) >= limit)
+                    (stalled ??= []).Add(stream);
+            }
+        }
+        stalled?.ForEach(stream => Reset(stream, Http2ErrorCode.EnhanceYourCalm, "the peer took no data for too long"));
+    }
+
+    /// <summary>Sends a PING to measure the round trip, where one is due.</summary>
+    public void MeasureRoundTrip()
+    {
+        if (RoundTrip.Begin())
+            Output.Control(Http2FrameType.Ping, Http2Flags.None, 0, Http2RoundTrip.Payload);
+    }
 
     /// <summary>Says first what both sides must say first, and begins to write.</summary>
     protected void Start(ReadOnlySpan<byte> preface, ReadOnlySpan<(Http2Setting Setting, int Value)> settings)
@@ -108,6 +160,7 @@ internal abstract class Http2Connection
         {
             why = $"error reading: {e.Message}";
         }
+        Timers.Dispose();
         OnLost();
         if (code != Http2ErrorCode.NoError)
             Output.GoAway(LastPeerStream, code, why);
@@ -139,8 +192,8 @@ internal abstract class Http2Connection
     {
     }
 
-    /// <summary>R: an answer to our PING.</summary>
-    protected virtual void OnPong()
+    /// <summary>R: an answer to a PING of the role's own.</summary>
+    protected virtual void OnPong(ReadOnlySpan<byte> payload)
     {
     }
 
@@ -169,18 +222,46 @@ internal abstract class Http2Connection
         _streams.Add(stream.Id, stream);
     }
 
-    protected void RemoveLocked(Http2Stream stream)
+    /// <param name="stream">A stream that has ended.</param>
+    /// <param name="resetByUs">Whether its peer may not know that yet.</param>
+    protected void RemoveLocked(Http2Stream stream, bool resetByUs = false)
     {
-        if (_streams.Remove(stream.Id))
-            OnRemovedLocked(stream);
+        if (!_streams.Remove(stream.Id))
+            return;
+        _closed.Add(stream.Id, resetByUs);
+        OnRemovedLocked(stream);
     }
+
+    /// <summary>R: whether frames may still come for a stream that is not open: we have reset it, and the peer could not know.</summary>
+    protected bool? WasResetByUs(int streamId)
+    {
+        lock (Gate)
+            return _closed.WasResetByUs(streamId);
+    }
+
+    /// <summary>R: refuses a stream before it was opened.</summary>
+    protected void RefuseLocked(int streamId, Http2ErrorCode code)
+    {
+        _closed.Add(streamId, resetByUs: true);
+        Output.Reset(streamId, code);
+    }
+
+    /// <summary>R: the peer broke the rules of one stream.</summary>
+    protected void Breach(Http2Stream stream, Http2ErrorCode code, string why)
+    {
+        Guard.OnProvokedReset();
+        Reset(stream, code, why);
+    }
+
+    /// <summary>R: whether body octets may come on the stream by now.</summary>
+    protected virtual bool TakesData(Http2Stream stream) => true;
 
     /// <summary>R: the peer's END_STREAM.</summary>
     protected void OnRemoteEnd(Http2Stream stream)
     {
         if (stream.ExpectedLength is { } expected && expected != stream.ReceivedLength)
         {
-            Reset(stream, Http2ErrorCode.ProtocolError, "body does not match content-length"); // §8.1.1
+            Breach(stream, Http2ErrorCode.ProtocolError, "body does not match content-length"); // §8.1.1
             return;
         }
         stream.EndReceive(null);
@@ -203,7 +284,7 @@ internal abstract class Http2Connection
                 return;
             aborted = stream.Fail(error);
             id = stream.Id;
-            RemoveLocked(stream);
+            RemoveLocked(stream, resetByUs: tell);
             if (tell && id != 0)
                 Output.Reset(id, error.Code);
             Output.ScheduleLocked(stream); // so that the writer drops what is left of its body
@@ -237,23 +318,44 @@ internal abstract class Http2Connection
         while (true)
         {
             ReadResult result = await input.ReadAsync().ConfigureAwait(false);
+            if (_endedBy is { } ended)
+                throw ended;
             ReadOnlySequence<byte> buffer = result.Buffer;
-            while (Http2Frame.TryRead(buffer, out Http2Frame frame))
-            {
-                if (frame.Length > Options.MaxFrameSize)
-                    throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, $"frame of {frame.Length} octets");
-                if (buffer.Length < Http2Frame.HeaderBytes + frame.Length)
-                    break;
-                OnFrame(frame, buffer.Slice(Http2Frame.HeaderBytes, frame.Length));
-                buffer = buffer.Slice(Http2Frame.HeaderBytes + frame.Length);
-            }
+            if (!buffer.IsEmpty)
+                Timers.OnReceived();
+            while (TakeData(ref buffer) && TryTakeFrame(ref buffer))
+                Guard.OnControlQueued(Output.QueuedControl);
             input.AdvanceTo(buffer.Start, buffer.End);
             if (result.IsCompleted || result.IsCanceled)
                 return;
         }
     }
 
-    private void OnFrame(Http2Frame frame, in ReadOnlySequence<byte> payload)
+    /// <summary>Takes one frame, or the beginning of a DATA frame; false where more octets are needed.</summary>
+    private bool TryTakeFrame(ref ReadOnlySequence<byte> buffer)
+    {
+        if (!Http2Frame.TryRead(buffer, out Http2Frame frame))
+            return false;
+        if (frame.Length > Options.MaxFrameSize)
+            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, $"frame of {frame.Length} octets"); // §4.2
+        if (frame.Type is Http2FrameType.Headers or Http2FrameType.Continuation && frame.Length > Options.MaxHeaderBlockBytes)
+            throw Http2AbuseGuard.Calm("header block too large");
+        bool padded = frame.Type == Http2FrameType.Data && frame.Has(Http2Flags.Padded) && frame.Length > 0;
+        int needed = Http2Frame.HeaderBytes + (frame.Type != Http2FrameType.Data ? frame.Length : padded ? 1 : 0);
+        if (buffer.Length < needed)
+            return false;
+        CheckOrder(frame);
+        ReadOnlySequence<byte> payload = buffer.Slice(Http2Frame.HeaderBytes, needed - Http2Frame.HeaderBytes);
+        if (frame.Type == Http2FrameType.Data)
+            BeginData(frame, padded ? First(payload) + 1 : 0);
+        else
+            OnFrame(frame, payload);
+        buffer = buffer.Slice(needed);
+        return true;
+    }
+
+    /// <summary>Which frame may follow what came before.</summary>
+    private void CheckOrder(Http2Frame frame)
     {
         if (!_settingsSeen)
         {
@@ -263,9 +365,12 @@ internal abstract class Http2Connection
         }
         if (_blockStream != 0 && (frame.Type != Http2FrameType.Continuation || frame.StreamId != _blockStream))
             throw Protocol("a header block must not be interrupted"); // §4.3
+    }
+
+    private void OnFrame(Http2Frame frame, in ReadOnlySequence<byte> payload)
+    {
         switch (frame.Type)
         {
-            case Http2FrameType.Data: OnData(frame, payload); break;
             case Http2FrameType.Headers: OnHeadersFrame(frame, payload); break;
             case Http2FrameType.Continuation: OnContinuation(frame, payload); break;
             case Http2FrameType.RstStream: OnRstStream(frame, payload); break;
@@ -276,9 +381,7 @@ internal abstract class Http2Connection
             case Http2FrameType.PushPromise:
                 throw Protocol("PUSH_PROMISE"); // never enabled (§8.4)
             case Http2FrameType.Priority:
-                if (frame.StreamId == 0)
-                    throw Protocol("PRIORITY on stream 0");
-                Guard.OnControlFrame(frame.Type); // obsolete (§5.3.2), ignored
+                OnPriority(frame);
                 break;
             default:
                 Guard.OnControlFrame(frame.Type); // §4.1: unknown types are ignored
@@ -286,41 +389,93 @@ internal abstract class Http2Connection
         }
     }
 
-    private void OnData(Http2Frame frame, in ReadOnlySequence<byte> payload)
+    /// <summary>A DATA frame begins; <paramref name="padding"/> counts the pad length's octet, too. Its octets come by <see cref="TakeData"/>.</summary>
+    private void BeginData(Http2Frame frame, int padding)
     {
         if (frame.StreamId == 0 || IsIdle(frame.StreamId))
-            throw Protocol("DATA on a stream that is not open");
+            throw Protocol("DATA on a stream that is not open"); // §6.1, §5.1
+        if (frame.Has(Http2Flags.Padded) && frame.Length == 0)
+            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, "no room for the pad length");
+        if (padding > frame.Length)
+            throw Protocol("padding longer than the frame"); // §6.1
         _receiveWindow -= frame.Length;
         if (_receiveWindow < 0)
-            throw new Http2ConnectionException(Http2ErrorCode.FlowControlError, "connection window overrun");
-        _uncredited += frame.Length;
-        if (_uncredited >= Options.ConnectionWindow / 2)
-        {
-            // On receipt, not on reading: one slow reader must not hold all streams up. The streams' windows bound what is buffered.
-            _receiveWindow += _uncredited;
-            Output.WindowUpdate(0, _uncredited);
-            _uncredited = 0;
-        }
-        ReadOnlySequence<byte> data = Unpad(frame, payload);
-        bool end = frame.Has(Http2Flags.EndStream);
-        if (data.IsEmpty && !end)
-            Guard.OnEmptyData();
+            throw new Http2ConnectionException(Http2ErrorCode.FlowControlError, "connection window overrun"); // §6.9.1
+        CreditConnection(frame.Length);
+        int length = frame.Length - padding;
+        (_dataLeft, _paddingLeft, _dataEnds, _dataStream) = (length, Math.Max(0, padding - 1), frame.Has(Http2Flags.EndStream), null);
+        Guard.OnData(empty: length == 0 && !_dataEnds);
         if (Find(frame.StreamId) is not { } stream)
-            return; // reset by us, with this still under way (§5.1, "closed")
+        {
+            OnDataOfClosed(frame.StreamId);
+            return;
+        }
         if (stream.RemoteClosed)
+            Breach(stream, Http2ErrorCode.StreamClosed, "DATA after END_STREAM"); // §5.1
+        else if (!TakesData(stream))
+            Breach(stream, Http2ErrorCode.ProtocolError, "DATA before HEADERS"); // §8.1
+        else if (!stream.TryReceive(length, padding))
+            Breach(stream, Http2ErrorCode.FlowControlError, "stream window overrun"); // §6.9.1
+        else if (stream.ExpectedLength is { } expected && stream.ReceivedLength > expected)
+            Breach(stream, Http2ErrorCode.ProtocolError, "body longer than content-length"); // §8.1.1
+        else
+            _dataStream = stream;
+    }
+
+    private void OnDataOfClosed(int streamId)
+    {
+        switch (WasResetByUs(streamId))
         {
-            Reset(stream, Http2ErrorCode.StreamClosed, "DATA after END_STREAM");
-            return;
+            case true:
+                return; // still under way when we reset the stream
+            case false:
+                throw new Http2ConnectionException(Http2ErrorCode.StreamClosed, "DATA on a closed stream"); // §5.1
+            default:
+                Guard.OnProvokedReset();
+                Output.Reset(streamId, Http2ErrorCode.StreamClosed);
+                return;
         }
-        if (!stream.Receive(data, (int)(frame.Length - data.Length)))
+    }
+
+    /// <summary>Hands on what has come of the DATA frame under way; false where its end is not here yet.</summary>
+    private bool TakeData(ref ReadOnlySequence<byte> buffer)
+    {
+        int data = (int)Math.Min(buffer.Length, _dataLeft);
+        if (data > 0)
         {
-            Reset(stream, Http2ErrorCode.FlowControlError, "stream window overrun");
-            return;
+            _dataStream?.Receive(buffer.Slice(0, data));
+            _dataLeft -= data;
+            buffer = buffer.Slice(data);
         }
-        if (stream.ExpectedLength is { } expected && stream.ReceivedLength > expected)
-            Reset(stream, Http2ErrorCode.ProtocolError, "body longer than content-length");
-        else if (end)
+        if (_dataLeft > 0)
+            return false;
+        int padding = (int)Math.Min(buffer.Length, _paddingLeft);
+        _paddingLeft -= padding;
+        buffer = buffer.Slice(padding);
+        if (_paddingLeft > 0)
+            return false;
+        if (_dataEnds && _dataStream is { } stream)
             OnRemoteEnd(stream);
+        _dataStream = null;
+        _dataEnds = false;
+        return true;
+    }
+
+    /// <summary>
+    /// Credits the connection on receipt, not on reading: one slow reader must not hold all streams up. The streams' windows bound what is
+    /// buffered.
+    /// </summary>
+    private void CreditConnection(int octets)
+    {
+        _uncredited += octets;
+        if (_uncredited < _window / 2)
+            return;
+        int window = RoundTrip.Tune(_window, Options.MaxConnectionWindow, _creditedAt);
+        int credit = _uncredited + window - _window;
+        (_window, _uncredited, _creditedAt) = (window, 0, Time.GetTimestamp());
+        _receiveWindow += credit;
+        Output.WindowUpdate(0, credit);
+        MeasureRoundTrip();
     }
 
     private void OnHeadersFrame(Http2Frame frame, in ReadOnlySequence<byte> payload)
@@ -341,6 +496,7 @@ internal abstract class Http2Connection
             return;
         }
         (_blockStream, _blockEndsStream, _continuations) = (frame.StreamId, end, 0);
+        Timers.OnBlock(open: true);
         AppendToBlock(block);
     }
 
@@ -349,11 +505,12 @@ internal abstract class Http2Connection
         if (_blockStream == 0)
             throw Protocol("CONTINUATION without HEADERS");
         if (++_continuations > Options.MaxContinuationFrames)
-            throw new Http2ConnectionException(Http2ErrorCode.EnhanceYourCalm, "too many CONTINUATION frames");
+            throw Http2AbuseGuard.Calm("too many CONTINUATION frames");
         AppendToBlock(payload);
         if (!frame.Has(Http2Flags.EndHeaders))
             return;
         _blockStream = 0;
+        Timers.OnBlock(open: false);
         OnBlock(frame.StreamId, _blockEndsStream, _block.WrittenSpan);
         _block.ResetWrittenCount();
     }
@@ -361,7 +518,7 @@ internal abstract class Http2Connection
     private void AppendToBlock(in ReadOnlySequence<byte> part)
     {
         if (_block.WrittenCount + part.Length > Options.MaxHeaderBlockBytes)
-            throw new Http2ConnectionException(Http2ErrorCode.EnhanceYourCalm, "header block too large");
+            throw Http2AbuseGuard.Calm("header block too large");
         foreach (ReadOnlyMemory<byte> segment in part)
             _block.Write(segment.Span);
     }
@@ -373,101 +530,6 @@ internal abstract class Http2Connection
         OnHeaders(streamId, endStream, _fields, complete);
     }
 
-    private void OnRstStream(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        uint code = ReadUInt32(frame, payload);
-        if (frame.StreamId == 0 || IsIdle(frame.StreamId))
-            throw Protocol("RST_STREAM on a stream that is not open");
-        if (Find(frame.StreamId) is not { } stream)
-            return;
-        OnPeerReset(stream);
-        var error = (Http2ErrorCode)code;
-        Kill(stream, new Http2StreamException(error, $"stream terminated by RST_STREAM with error code: {Http2ErrorNames.Of(error)}", byPeer: true)
-        {
-            NotProcessed = error == Http2ErrorCode.RefusedStream,
-        }, tell: false);
-    }
-
-    private void OnSettings(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        if (frame.StreamId != 0)
-            throw Protocol("SETTINGS on a stream");
-        if (frame.Length % 6 != 0 || (frame.Has(Http2Flags.Ack) && frame.Length != 0))
-            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, "SETTINGS of odd size");
-        if (frame.Has(Http2Flags.Ack))
-            return;
-        Guard.OnControlFrame(frame.Type);
-        var reader = new SequenceReader<byte>(payload);
-        lock (Gate)
-        {
-            while (reader.TryReadBigEndian(out short id) && reader.TryReadBigEndian(out int value))
-            {
-                Output.ApplySetting((Http2Setting)id, (uint)value, _streams.Values);
-                OnSettingLocked((Http2Setting)id, (uint)value);
-            }
-        }
-        Guard.OnControlQueued(Output.Control(Http2FrameType.Settings, Http2Flags.Ack, 0, []));
-    }
-
-    private void OnPing(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        if (frame.StreamId != 0)
-            throw Protocol("PING on a stream");
-        if (frame.Length != 8)
-            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, "PING must have 8 octets");
-        if (frame.Has(Http2Flags.Ack))
-        {
-            OnPong();
-            return;
-        }
-        Guard.OnControlFrame(frame.Type);
-        Span<byte> opaque = stackalloc byte[8];
-        payload.CopyTo(opaque);
-        Guard.OnControlQueued(Output.Control(Http2FrameType.Ping, Http2Flags.Ack, 0, opaque));
-    }
-
-    private void OnGoAwayFrame(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        if (frame.StreamId != 0)
-            throw Protocol("GOAWAY on a stream");
-        if (frame.Length < 8)
-            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, "GOAWAY too short");
-        var reader = new SequenceReader<byte>(payload);
-        reader.TryReadBigEndian(out int last);
-        reader.TryReadBigEndian(out int code);
-        OnGoAway(last & int.MaxValue, (Http2ErrorCode)(uint)code, System.Text.Encoding.Latin1.GetString(reader.UnreadSequence.Slice(0, Math.Min(256, reader.Remaining)).ToArray()));
-    }
-
-    private void OnWindowUpdate(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        int increment = (int)(ReadUInt32(frame, payload) & int.MaxValue);
-        if (frame.StreamId == 0)
-        {
-            if (increment == 0)
-                throw Protocol("WINDOW_UPDATE of 0");
-            if (!Output.OnWindowUpdate(null, increment))
-                throw new Http2ConnectionException(Http2ErrorCode.FlowControlError, "connection window too large");
-            return;
-        }
-        if (IsIdle(frame.StreamId))
-            throw Protocol("WINDOW_UPDATE on a stream that is not open");
-        if (Find(frame.StreamId) is not { } stream)
-            return;
-        if (increment == 0)
-            Reset(stream, Http2ErrorCode.ProtocolError, "WINDOW_UPDATE of 0");
-        else if (!Output.OnWindowUpdate(stream, increment))
-            Reset(stream, Http2ErrorCode.FlowControlError, "stream window too large");
-    }
-
-    private static uint ReadUInt32(Http2Frame frame, in ReadOnlySequence<byte> payload)
-    {
-        if (frame.Length != 4)
-            throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, $"{frame.Type} must have 4 octets");
-        Span<byte> octets = stackalloc byte[4];
-        payload.CopyTo(octets);
-        return BinaryPrimitives.ReadUInt32BigEndian(octets);
-    }
-
     /// <summary>The payload without its padding (§6.1, §6.2).</summary>
     private static ReadOnlySequence<byte> Unpad(Http2Frame frame, in ReadOnlySequence<byte> payload)
     {
@@ -475,34 +537,18 @@ internal abstract class Http2Connection
             return payload;
         if (payload.IsEmpty)
             throw new Http2ConnectionException(Http2ErrorCode.FrameSizeError, "no room for the pad length");
-        int padding = payload.FirstSpan[0];
+        int padding = First(payload);
         if (padding >= payload.Length)
             throw Protocol("padding longer than the frame");
         return payload.Slice(1, payload.Length - 1 - padding);
     }
 
-    protected static Http2ConnectionException Protocol(string why) => new(Http2ErrorCode.ProtocolError, why);
-}
-
-/// <summary>The names of error codes, as RFC 9113 §7 spells them.</summary>
-internal static class Http2ErrorNames
-{
-    public static string Of(Http2ErrorCode code) => code switch
+    private static byte First(in ReadOnlySequence<byte> octets)
     {
-        Http2ErrorCode.NoError => "NO_ERROR",
-        Http2ErrorCode.ProtocolError => "PROTOCOL_ERROR",
-        Http2ErrorCode.InternalError => "INTERNAL_ERROR",
-        Http2ErrorCode.FlowControlError => "FLOW_CONTROL_ERROR",
-        Http2ErrorCode.SettingsTimeout => "SETTINGS_TIMEOUT",
-        Http2ErrorCode.StreamClosed => "STREAM_CLOSED",
-        Http2ErrorCode.FrameSizeError => "FRAME_SIZE_ERROR",
-        Http2ErrorCode.RefusedStream => "REFUSED_STREAM",
-        Http2ErrorCode.Cancel => "CANCEL",
-        Http2ErrorCode.CompressionError => "COMPRESSION_ERROR",
-        Http2ErrorCode.ConnectError => "CONNECT_ERROR",
-        Http2ErrorCode.EnhanceYourCalm => "ENHANCE_YOUR_CALM",
-        Http2ErrorCode.InadequateSecurity => "INADEQUATE_SECURITY",
-        Http2ErrorCode.Http11Required => "HTTP_1_1_REQUIRED",
-        _ => $"unknown error code 0x{(uint)code:x}",
-    };
+        Span<byte> first = stackalloc byte[1];
+        octets.Slice(0, 1).CopyTo(first);
+        return first[0];
+    }
+
+    protected static Http2ConnectionException Protocol(string why) => new(Http2ErrorCode.ProtocolError, why);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using AotRuntime.Http.Http2.Hpack;
 
 namespace AotRuntime.Http.Http2;
@@ -14,7 +15,11 @@ internal static class Http2Fields
     public static bool IsValid(in HpackField field)
     {
         string name = field.Name;
-        if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(s_nameChars) || field.Value.AsSpan().ContainsAny('\0', '\r', '\n'))
+        string value = field.Value;
+        if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(s_nameChars) || value.AsSpan().ContainsAny('\0', '\r', '\n'))
+            return false;
+        // §8.2.1: "A field value MUST NOT start or end with an ASCII whitespace character".
+        if (value.Length > 0 && (value[0] is ' ' or '\t' || value[^1] is ' ' or '\t'))
             return false;
         return name switch
         {
@@ -60,6 +65,10 @@ internal static class Http2Fields
 /// <summary>A request's pseudo-header fields (RFC 9113 §8.3.1) and fields.</summary>
 internal sealed class Http2RequestHead
 {
+    /// <summary>RFC 9110 §5.6.2: tchar.</summary>
+    private static readonly System.Buffers.SearchValues<char> s_token =
+        System.Buffers.SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
     /// <summary>Stands for a head beyond the limit.</summary>
     public static Http2RequestHead TooLarge { get; } = new();
 
@@ -76,7 +85,8 @@ internal sealed class Http2RequestHead
     {
         var result = new Http2RequestHead();
         head = null;
-        string? method = null, path = null, scheme = null, authority = null, cookies = null;
+        string? method = null, path = null, scheme = null, authority = null, host = null;
+        StringBuilder? cookies = null;
         bool regular = false;
         foreach (HpackField field in fields)
         {
@@ -110,26 +120,35 @@ internal sealed class Http2RequestHead
                     result.ContentLength = length;
                     break;
                 case "cookie": // §8.2.3: may come in pieces
-                    cookies = cookies is null ? field.Value : $"{cookies}; {field.Value}";
+                    cookies = cookies is null ? new(field.Value) : cookies.Append("; ").Append(field.Value);
                     continue;
+                case "host":
+                    if (host is not null)
+                        return false;
+                    host = field.Value;
+                    break;
                 default:
                     break;
             }
             result.Headers.Add(field.Name, field.Value);
         }
-        if (string.IsNullOrEmpty(method))
+        if (string.IsNullOrEmpty(method) || method.AsSpan().ContainsAnyExcept(s_token))
+            return false;
+        // §8.3.1: a host that "identifies an entity that differs from the entity in the :authority" is malformed, and so is userinfo.
+        if (authority is not null && (authority.Contains('@') || (host is not null && !host.Equals(authority, StringComparison.OrdinalIgnoreCase))))
             return false;
         if (method == "CONNECT")
         {
             if (path is not null || scheme is not null || authority is null)
                 return false;
         }
-        else if (scheme is null || string.IsNullOrEmpty(path) || (path[0] != '/' && path != "*"))
+        else if (string.IsNullOrEmpty(scheme) || string.IsNullOrEmpty(path) || (path[0] != '/' && !(path == "*" && method == "OPTIONS"))
+            || path.AsSpan().ContainsAnyInRange('\0', ' ') || path.Contains('\x7f'))
         {
             return false;
         }
         if (cookies is not null)
-            result.Headers.Add("cookie", cookies);
+            result.Headers.Add("cookie", cookies.ToString());
         if (authority is not null)
             result.Headers["host"] = authority;
         result.Method = method;

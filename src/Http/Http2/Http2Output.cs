@@ -36,6 +36,16 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
     /// <summary>G: a new stream's send window.</summary>
     public long InitialSendWindow => _peerInitialWindow;
 
+    /// <summary>How much waits to be sent in control frames.</summary>
+    public int QueuedControl
+    {
+        get
+        {
+            lock (_gate)
+                return _control.WrittenCount;
+        }
+    }
+
     /// <summary>Makes the loop look at a stream.</summary>
     public void Schedule(Http2Stream stream)
     {
@@ -132,7 +142,7 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             case Http2Setting.MaxFrameSize:
                 if (value is < Http2Frame.DefaultMaxFrameSize or > 0xFFFFFF)
                     throw new Http2ConnectionException(Http2ErrorCode.ProtocolError, "SETTINGS_MAX_FRAME_SIZE out of range");
-                _peerMaxFrame = (int)Math.Min(value, StreamQuantum);
+                _peerMaxFrame = (int)Math.Min(value, connection.Options.MaxSentFrameSize);
                 break;
             case Http2Setting.InitialWindowSize:
                 if (value > int.MaxValue)
@@ -275,7 +285,7 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             ended = bodyEnds && data.IsEmpty && !trailers;
             written += WriteBlock(stream.Id, stream.Head!, ended);
         }
-        int quantum = StreamQuantum;
+        int quantum = Math.Max(StreamQuantum, _peerMaxFrame);
         int granted = 1;
         while (!data.IsEmpty && quantum > 0 && (granted = Take(stream, (int)Math.Min(data.Length, quantum))) > 0)
         {
@@ -327,8 +337,11 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             {
                 stream.SendWindow -= granted;
                 _sendWindow -= granted;
+                stream.StalledSince = 0;
                 return granted;
             }
+            if (stream.StalledSince == 0)
+                stream.StalledSince = connection.Time.GetTimestamp();
             if (stream.SendWindow > 0 && !_starved.Contains(stream))
                 _starved.Add(stream);
             return 0;

@@ -6,7 +6,7 @@ namespace AotRuntime.Http.Http2;
 
 /// <summary>The server's side: a header block begins a request, whose handler runs on the thread pool.</summary>
 internal sealed class Http2ServerConnection(TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, TimeProvider? time = null)
-    : Http2Connection(transport, options.Http2, options.MaxHeaderBytes, time)
+    : Http2Connection(transport, options.Http2, options.MaxHeaderBytes, options.IdleTimeout, time)
 {
     private static readonly byte[] s_drainPing = "draining"u8.ToArray();
 
@@ -21,7 +21,10 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
     public async Task RunAsync(CancellationToken stopping)
     {
         if (!await ReadPrefaceAsync().ConfigureAwait(false))
+        {
+            Timers.Dispose();
             return;
+        }
         Start([],
         [
             (Http2Setting.MaxConcurrentStreams, Options.MaxConcurrentStreams),
@@ -53,6 +56,8 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         lock (Gate)
         {
             _handlers--;
+            if (_handlers == 0)
+                Timers.OnIdle(true);
             if (_ending && _handlers == 0)
                 _handlersDone.TrySetResult();
         }
@@ -69,6 +74,7 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
                 // RFC 9113 §8.1: the answer is complete and does not depend on what the client has yet to send.
                 stream.RemoteClosed = true;
                 Output.Reset(stream.Id, Http2ErrorCode.NoError);
+                RemoveLocked(stream, resetByUs: true);
             }
             RemoveLocked(stream);
         }
@@ -86,8 +92,10 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
             throw Protocol("SETTINGS_ENABLE_PUSH must be 0 or 1");
     }
 
-    protected override void OnPong()
+    protected override void OnPong(ReadOnlySpan<byte> payload)
     {
+        if (!payload.SequenceEqual(s_drainPing))
+            return;
         bool final;
         lock (Gate)
         {
@@ -110,24 +118,30 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         if ((streamId & 1) == 0)
             throw Protocol("clients' streams have odd ids"); // §5.1.1
         if (streamId <= LastPeerStream)
-            return; // trailers of a stream that we have reset; its peer could not know yet
+        {
+            OnHeadersOfClosed(streamId);
+            return;
+        }
         LastPeerStream = streamId;
 
         var stream = new Http2Stream(this) { Id = streamId };
         Http2RequestHead? head = null;
         if (complete && !Http2RequestHead.TryParse(fields, out head))
         {
-            Output.Reset(streamId, Http2ErrorCode.ProtocolError);
+            Guard.OnProvokedReset();
+            lock (Gate)
+                RefuseLocked(streamId, Http2ErrorCode.ProtocolError);
             return;
         }
         lock (Gate)
         {
             if (_refusing || _handlers >= Options.MaxConcurrentStreams)
             {
-                Output.Reset(streamId, Http2ErrorCode.RefusedStream);
+                RefuseLocked(streamId, Http2ErrorCode.RefusedStream);
                 return;
             }
             _handlers++;
+            Timers.OnIdle(false);
             AddLocked(stream);
         }
         var exchange = new Http2ServerExchange(this, stream, head ?? Http2RequestHead.TooLarge);
@@ -139,12 +153,27 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         ThreadPool.UnsafeQueueUserWorkItem(exchange, preferLocal: false);
     }
 
+    private void OnHeadersOfClosed(int streamId)
+    {
+        switch (WasResetByUs(streamId))
+        {
+            case true:
+                return; // trailers of a stream that we have reset; its peer could not know yet
+            case false:
+                throw new Http2ConnectionException(Http2ErrorCode.StreamClosed, "HEADERS on a closed stream"); // §5.1
+            default:
+                throw Protocol("stream ids must grow"); // §5.1.1
+        }
+    }
+
+    public override void OnIdleTimeout() => BeginDrain();
+
     private void OnTrailers(Http2Stream stream, bool endStream, List<HpackField> fields, bool complete)
     {
         if (stream.RemoteClosed)
-            Reset(stream, Http2ErrorCode.StreamClosed, "HEADERS after END_STREAM");
+            Breach(stream, Http2ErrorCode.StreamClosed, "HEADERS after END_STREAM");
         else if (!endStream || !complete || !Http2Fields.TryAddTrailers(fields, stream.ReceivedTrailers))
-            Reset(stream, Http2ErrorCode.ProtocolError, "malformed trailers"); // §8.1
+            Breach(stream, Http2ErrorCode.ProtocolError, "malformed trailers"); // §8.1
         else
             OnRemoteEnd(stream);
     }
@@ -153,7 +182,11 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
     private void BeginDrain()
     {
         lock (Gate)
+        {
+            if (_draining)
+                return;
             _draining = true;
+        }
         Output.GoAway(int.MaxValue, Http2ErrorCode.NoError, "graceful_stop");
         Output.Control(Http2FrameType.Ping, Http2Flags.None, 0, s_drainPing);
     }

@@ -96,6 +96,8 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
         {
             if (ReferenceEquals(_head, Http2RequestHead.TooLarge))
                 _statusCode = 431;
+            else if (_head.Method == "CONNECT")
+                _statusCode = 501; // an origin server is no proxy (RFC 9110 §9.3.6)
             else
                 await _connection.Handler(this).ConfigureAwait(false);
             Finish();

@@ -17,8 +17,10 @@ internal sealed class Http2Stream(Http2Connection connection)
     private Exception? _receiveError; // _receiveGate
     private PipeReader? _reader;  // A
     private PipeWriter? _writer;  // A
-    private int _receiveWindow = connection.Options.StreamWindow; // Interlocked
+    private int _receiveWindow = connection.Options.StreamWindow; // Interlocked; what the peer may still send
     private int _uncredited;      // Interlocked; what was read but not yet told by WINDOW_UPDATE
+    private int _window = connection.Options.StreamWindow; // A; what the peer may send when it has all its credit
+    private long _creditedAt = connection.Time.GetTimestamp(); // A
     private CancellationTokenSource? _aborted; // G
 
     public Http2Connection Connection { get; } = connection;
@@ -28,6 +30,9 @@ internal sealed class Http2Stream(Http2Connection connection)
 
     /// <summary>G: what the peer takes.</summary>
     public long SendWindow { get; set; }
+
+    /// <summary>G: since when data has waited for the peer's credit, as a timestamp; 0 where none does.</summary>
+    public long StalledSince { get; set; }
 
     /// <summary>G: waits in the writer's queue.</summary>
     public bool Queued { get; set; }
@@ -106,29 +111,31 @@ internal sealed class Http2Stream(Http2Connection connection)
         }
     }
 
-    /// <summary>R: body octets; <paramref name="padding"/> counts against the window, too (RFC 9113 §6.1).</summary>
+    /// <summary>R: takes <paramref name="length"/> body octets that are to come from the window; padding counts, too (RFC 9113 §6.1).</summary>
     /// <returns>False where the peer overran the window.</returns>
-    public bool Receive(in ReadOnlySequence<byte> data, int padding)
+    public bool TryReceive(int length, int padding)
     {
-        int length = (int)data.Length + padding;
-        if (Interlocked.Add(ref _receiveWindow, -length) < 0)
+        if (Interlocked.Add(ref _receiveWindow, -length - padding) < 0)
             return false;
-        ReceivedLength += data.Length;
+        ReceivedLength += length;
         if (padding > 0)
-            Credit(padding);
-        if (data.IsEmpty)
-            return true;
+            Interlocked.Add(ref _uncredited, padding); // told with what the reader takes
+        return true;
+    }
+
+    /// <summary>R: body octets.</summary>
+    public void Receive(in ReadOnlySequence<byte> data)
+    {
         lock (_receiveGate)
         {
             if (_receiveEnded)
-                return true;
+                return;
             PipeWriter writer = (_receive ??= NewReceivePipe()).Writer;
             foreach (ReadOnlyMemory<byte> segment in data)
                 writer.Write(segment.Span);
             // Never waits: the pipe has no threshold, since the window bounds what is in it.
             _ = writer.FlushAsync(CancellationToken.None);
         }
-        return true;
     }
 
     /// <summary>The peer's part has ended: well, or by <paramref name="error"/>.</summary>
@@ -160,17 +167,22 @@ internal sealed class Http2Stream(Http2Connection connection)
         ((Http2BodyReader)Reader).CompleteInner();
     }
 
-    /// <summary>Tells the peer that <paramref name="octets"/> more may come, when enough have added up.</summary>
+    /// <summary>A: tells the peer that <paramref name="octets"/> more may come, when enough have added up; even more, where that would help.</summary>
     public void Credit(long octets)
     {
         int sum = Interlocked.Add(ref _uncredited, (int)octets);
-        if (sum < Connection.Options.StreamWindow / 2 || Volatile.Read(ref _receiveEnded))
+        if (sum < _window / 2 || Volatile.Read(ref _receiveEnded))
             return;
         sum = Interlocked.Exchange(ref _uncredited, 0);
         if (sum == 0)
             return;
+        int window = Connection.RoundTrip.Tune(_window, Connection.Options.MaxStreamWindow, _creditedAt);
+        sum += window - _window;
+        _window = window;
+        _creditedAt = Connection.Time.GetTimestamp();
         Interlocked.Add(ref _receiveWindow, sum);
         Connection.Output.WindowUpdate(Id, sum);
+        Connection.MeasureRoundTrip();
     }
 
     /// <summary>G: marks the stream ended by <paramref name="error"/>; the source to cancel, if any.</summary>

@@ -99,7 +99,7 @@ public class Http2ServerTests
                 { nameof(Http2ErrorCode.FrameSizeError), [settings, F(Http2FrameType.Ping, 0, 0, 1, 2, 3)] },
                 { nameof(Http2ErrorCode.FrameSizeError), [settings, F(Http2FrameType.WindowUpdate, 0, 0, 1, 2, 3)] },
                 { nameof(Http2ErrorCode.FrameSizeError), [settings, F(Http2FrameType.GoAway, 0, 0, 1, 2, 3)] },
-                { nameof(Http2ErrorCode.FrameSizeError), [settings, F(Http2FrameType.Data, 0, 1, new byte[70_000])] },
+                { nameof(Http2ErrorCode.FrameSizeError), [settings, F(Http2FrameType.Data, 0, 1, new byte[(1 << 20) + 1])] },
                 { nameof(Http2ErrorCode.CompressionError), [settings, F(Http2FrameType.Headers, 5, 1, 0x80)] },
             };
         }
