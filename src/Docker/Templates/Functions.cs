@@ -83,7 +83,7 @@ internal static class Functions
                 Need(name, args, 1, 1);
                 return DetailNames(args[0]);
             default:
-                throw new TemplateException($"function {CommandLine.GoText.Quote(name)} not defined");
+                throw new TemplateException($"function {GoText.Quote(name)} not defined");
         }
     }
 

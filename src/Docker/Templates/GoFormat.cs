@@ -76,7 +76,7 @@ internal static class GoFormat
                 string shown = Values.Print(value);
                 return verb == 's' && precision >= 0 && precision < shown.Length ? shown[..precision] : shown;
             case ('q', string text):
-                return CommandLine.GoText.Quote(text);
+                return GoText.Quote(text);
             case ('t', bool b):
                 return b ? "true" : "false";
             case ('d', long n):

@@ -193,7 +193,7 @@ internal sealed class Parser
                 foreach (string name in names)
                 {
                     if (!_variables.Contains(name))
-                        throw Error($"undefined variable {CommandLine.GoText.Quote(name)}");
+                        throw Error($"undefined variable {GoText.Quote(name)}");
                 }
                 return names;
             }
@@ -214,7 +214,7 @@ internal sealed class Parser
                 return operands;
             operands.Add(ParseOperand(c));
             if (_at < _source.Length && !IsSpace(_source[_at]) && _source[_at] is not ('|' or ')') && !AtClose())
-                throw Error($"unexpected {CommandLine.GoText.Quote(_source[_at].ToString())} in operand");
+                throw Error($"unexpected {GoText.Quote(_source[_at].ToString())} in operand");
         }
     }
 
@@ -232,7 +232,7 @@ internal sealed class Parser
         {
             string name = ReadVariable();
             if (!_variables.Contains(name))
-                throw Error($"undefined variable {CommandLine.GoText.Quote(name)}");
+                throw Error($"undefined variable {GoText.Quote(name)}");
             string[] fields = ReadFields();
             return new VariableOperand(name, fields, fields.Length > 0 ? start + name.Length : start, _source[start.._at]);
         }
@@ -248,7 +248,7 @@ internal sealed class Parser
         if (char.IsAsciiDigit(c) || c is '-' or '+' or '.')
             return ParseNumber(start);
 
-        string? word = PeekWord() ?? throw Error($"unexpected {CommandLine.GoText.Quote(c.ToString())} in command");
+        string? word = PeekWord() ?? throw Error($"unexpected {GoText.Quote(c.ToString())} in command");
         _at += word.Length;
         switch (word)
         {
@@ -258,7 +258,7 @@ internal sealed class Parser
                 return new ConstantOperand(null, start, word);
             default:
                 if (!Functions.Exists(word))
-                    throw Error($"function {CommandLine.GoText.Quote(word)} not defined");
+                    throw Error($"function {GoText.Quote(word)} not defined");
                 return new FunctionOperand(word, start, word);
         }
     }
@@ -332,7 +332,7 @@ internal sealed class Parser
             // Not an integer: a float, or nothing that Go knows either.
             return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
                 ? new ConstantOperand(value, start, text)
-                : throw Error($"bad number syntax: {CommandLine.GoText.Quote(text)}");
+                : throw Error($"bad number syntax: {GoText.Quote(text)}");
         }
     }
 
@@ -375,7 +375,7 @@ internal sealed class Parser
         if (trimAfter)
             _at++;
         if (!_source.AsSpan(_at).StartsWith("}}"))
-            throw Error(_at >= _source.Length ? "unclosed action" : $"unexpected {CommandLine.GoText.Quote(_source[_at].ToString())} in command");
+            throw Error(_at >= _source.Length ? "unclosed action" : $"unexpected {GoText.Quote(_source[_at].ToString())} in command");
         _at += 2;
         while (trimAfter && _at < _source.Length && IsSpace(_source[_at]))
             _at++;

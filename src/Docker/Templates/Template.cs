@@ -218,7 +218,7 @@ public sealed class Template
         private int IndexOf(string name)
         {
             int at = _variables.FindLastIndex(v => v.Name == name);
-            return at >= 0 ? at : throw new TemplateException($"undefined variable {CommandLine.GoText.Quote(name)}");
+            return at >= 0 ? at : throw new TemplateException($"undefined variable {GoText.Quote(name)}");
         }
 
         private object? Fields(Operand operand, object? value, string[] fields, List<object?> args)
@@ -250,7 +250,7 @@ public sealed class Template
                 case JsonValue { Element.ValueKind: JsonValueKind.Object } json:
                     return FieldNames.TryGet(json.Element, name, out object? member)
                         ? member
-                        : throw Error(operand, $"map has no entry for key {CommandLine.GoText.Quote(name)}");
+                        : throw Error(operand, $"map has no entry for key {GoText.Quote(name)}");
                 default:
                     if (target == Values.Missing)
                         return Values.Missing;
@@ -262,7 +262,7 @@ public sealed class Template
         {
             ReadOnlySpan<char> before = template._source.AsSpan(0, at.Offset);
             int column = at.Offset - (before.LastIndexOf('\n') + 1);
-            return new(string.Create(CultureInfo.InvariantCulture, $"template: {template._name}:{1 + before.Count('\n')}:{column}: executing {CommandLine.GoText.Quote(template._name)} at <{at.Source}>: {message}"));
+            return new(string.Create(CultureInfo.InvariantCulture, $"template: {template._name}:{1 + before.Count('\n')}:{column}: executing {GoText.Quote(template._name)} at <{at.Source}>: {message}"));
         }
     }
 }

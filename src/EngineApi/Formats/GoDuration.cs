@@ -9,17 +9,18 @@ public static class GoDuration
     /// <summary>Nanoseconds in a second.</summary>
     public const long Second = 1_000_000_000;
 
-    /// <summary>Reads as <c>time.ParseDuration</c> does.</summary>
-    public static bool TryParse(string text, out long nanos)
+    /// <inheritdoc cref="TryParse(string, out long, out string)"/>
+    public static bool TryParse(string text, out long nanos) => TryParse(text, out nanos, out _);
+
+    /// <summary>Reads as <c>time.ParseDuration</c> does; <paramref name="error"/> is what that would say.</summary>
+    public static bool TryParse(string text, out long nanos, out string error)
     {
         nanos = 0;
+        error = $"time: invalid duration {GoText.Quote(text)}";
         ReadOnlySpan<char> rest = text;
-        bool negative = false;
-        if (rest.Length > 0 && rest[0] is '-' or '+')
-        {
-            negative = rest[0] == '-';
+        bool negative = rest.StartsWith("-");
+        if (negative || rest.StartsWith("+"))
             rest = rest[1..];
-        }
         if (rest is "0")
             return true;
         if (rest.IsEmpty)
@@ -34,8 +35,13 @@ public static class GoDuration
                 return false;
             rest = rest[digits..];
             int letters = 0;
-            while (letters < rest.Length && !char.IsAsciiDigit(rest[letters]) && rest[letters] != '.')
+            while (letters < rest.Length && rest[letters] != '.' && !char.IsAsciiDigit(rest[letters]))
                 letters++;
+            if (letters == 0)
+            {
+                error = $"time: missing unit in duration {GoText.Quote(text)}";
+                return false;
+            }
             long unit = rest[..letters] switch
             {
                 "ns" => 1,
@@ -46,14 +52,17 @@ public static class GoDuration
                 "h" => 3600 * Second,
                 _ => 0,
             };
-            if (unit == 0 || value > long.MaxValue / unit)
+            if (unit == 0)
+            {
+                error = $"time: unknown unit {GoText.Quote(rest[..letters].ToString())} in duration {GoText.Quote(text)}";
                 return false;
-            total += value * unit;
-            if (total > long.MaxValue)
+            }
+            // The bounds keep the sum inside decimal's range, whatever was typed.
+            if (value > long.MaxValue || (total += value * unit) > long.MaxValue)
                 return false;
             rest = rest[letters..];
         }
-        nanos = (long)total * (negative ? -1 : 1);
+        nanos = (long)(negative ? -total : total);
         return true;
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using AotRuntime.Docker.Formatting;
 using AotRuntime.Docker.References;
+using GoDuration = AotRuntime.EngineApi.GoDuration;
 
 namespace AotRuntime.Tests.Unit.Docker;
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text;
 
-namespace AotRuntime.Docker.CommandLine;
+namespace AotRuntime.EngineApi;
 
-/// <summary>Text as Go's <c>%q</c> shows it: what docker's output and errors carry.</summary>
+/// <summary>Text as Go's <c>%q</c> shows it: what Docker's output and errors carry.</summary>
 public static class GoText
 {
     /// <summary>Quotes with Go's escapes.</summary>
