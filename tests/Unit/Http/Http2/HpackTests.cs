@@ -78,6 +78,62 @@ public class HpackTests
             + "set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", Decode(decoder, third));
     }
 
+    [Theory]
+    [InlineData("custom-key: custom-header", "400a637573746f6d2d6b65790d637573746f6d2d686561646572", true)] // C.2.1
+    [InlineData(":path: /sample/path", "040c2f73616d706c652f70617468", false)] // C.2.2
+    [InlineData("password: secret", "100870617373776f726406736563726574", false)] // C.2.3
+    [InlineData(":method: GET", "82", false)] // C.2.4
+    public void Literals_are_read_as_in_appendix_C2(string field, string hex, bool indexed)
+    {
+        HpackDecoder decoder = new(4096);
+        Assert.Equal(field, Decode(decoder, hex));
+        if (indexed)
+            Assert.Equal(field, Decode(decoder, "be"));
+        else
+            Assert.Throws<Http2ConnectionException>(() => Decode(decoder, "be"));
+    }
+
+    [Theory] // all the strings of C.4 and C.6
+    [InlineData("www.example.com", "f1e3c2e5f23a6ba0ab90f4ff")]
+    [InlineData("no-cache", "a8eb10649cbf")]
+    [InlineData("custom-key", "25a849e95ba97d7f")]
+    [InlineData("custom-value", "25a849e95bb8e8b4bf")]
+    [InlineData("302", "6402")]
+    [InlineData("307", "640eff")]
+    [InlineData("private", "aec3771a4b")]
+    [InlineData("Mon, 21 Oct 2013 20:13:21 GMT", "d07abe941054d444a8200595040b8166e082a62d1bff")]
+    [InlineData("https://www.example.com", "9d29ad171863c78f0b97c8e9ae82ae43d3")]
+    [InlineData("gzip", "9bd9ab")]
+    [InlineData("foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", "94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007")]
+    public void Huffman_text_is_written_and_read_as_in_appendix_C(string text, string hex)
+    {
+        byte[] octets = Encoding.ASCII.GetBytes(text), encoded = new byte[HuffmanCode.EncodedLength(octets)], decoded = new byte[octets.Length * 2];
+        HuffmanCode.Encode(octets, encoded);
+        Assert.Equal(Hex(hex), encoded);
+        Assert.Equal(octets.Length, HuffmanCode.Decode(encoded, decoded));
+        Assert.Equal(octets, decoded[..octets.Length]);
+    }
+
+    [Fact]
+    public void A_field_larger_than_the_table_empties_it()
+    {
+        HpackDecoder decoder = new(64);
+        Assert.Equal("a: b", Decode(decoder, "4001610162"));
+        Decode(decoder, "400161" + "28" + new string('6', 80)); // 40 octets and 33
+        Assert.Throws<Http2ConnectionException>(() => Decode(decoder, "be"));
+    }
+
+    [Fact]
+    public void A_table_made_smaller_and_larger_again_says_both_sizes_first()
+    {
+        HpackEncoder encoder = new();
+        encoder.SetMaxTableSize(0);
+        encoder.SetMaxTableSize(4096);
+        ArrayBufferWriter<byte> block = new();
+        encoder.Begin(block);
+        Assert.Equal(Hex("203fe11f"), block.WrittenSpan.ToArray());
+    }
+
     [Fact]
     public void Every_octet_survives_Huffman_coding()
     {
