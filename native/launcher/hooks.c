@@ -95,11 +95,8 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
         signal(SIGPIPE, SIG_DFL);
         sigprocmask(SIG_SETMASK, &old, NULL);
         int null = open("/dev/null", O_WRONLY);
-        dup2(in[0], 0);
-        dup2(null >= 0 ? null : err[1], 1);
-        dup2(err[1], 2);
-        syscall(SYS_close_range, 3, ~0u, 0);
-        execve(hook->path, (char *const *)hook->argv, (char *const *)hook->envp);
+        if (dup2(err[1], 2) >= 0 && dup2(in[0], 0) >= 0 && dup2(null >= 0 ? null : err[1], 1) >= 0 && syscall(SYS_close_range, 3, ~0u, 0) == 0)
+            execve(hook->path, (char *const *)hook->argv, (char *const *)hook->envp);
         const char *why = strerrordesc_np(errno);
         char line[PATH_MAX + 128];
         int n = snprintf(line, sizeof line, "fork/exec %s: %s", hook->path, why ? why : "error");
@@ -124,9 +121,11 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
     error = converse(hook, in[1], err[0], pidfd, text, text_size, deadline);
     if (error)
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    int status = 0;
-    while (waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR)
+    int status = 0, reaped;
+    while ((reaped = waitpid((pid_t)pid, &status, 0)) < 0 && errno == EINTR)
         ;
+    if (reaped < 0 && !error)
+        error = errno;
     close(err[0]);
     close(pidfd);
     if (error == ETIMEDOUT) {

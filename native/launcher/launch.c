@@ -27,12 +27,14 @@ struct child self = { .sync = -1, .root = -1, .mask_dir = -1 };
  * write and read rather than send and recv: a seccomp filter may be in force, and profiles that deny the network's
  * calls are common. Who writes to a parent that died is ended by SIGPIPE, which is as good as going on to find out.
  */
-static void send_report(const struct report *report)
+static int send_report(const struct report *report)
 {
+    ssize_t n = 0;
     if (self.sync < 0)
-        return;
-    while (write(self.sync, report, sizeof *report) < 0 && errno == EINTR)
+        return 0;
+    while ((n = write(self.sync, report, sizeof *report)) < 0 && errno == EINTR)
         ;
+    return n < 0 ? -1 : 0;
 }
 
 /* vsnprintf of plain integers and strings neither allocates nor locks. */
@@ -59,7 +61,12 @@ _Noreturn void fail(int error, const char *format, ...)
 void sync_parent(uint32_t kind, uint32_t value, int wait)
 {
     struct report report = { .kind = kind, .op = self.op, .value = value };
-    send_report(&report);
+    /* What the parent does not know of must not go on, and one that waits for its answer would wait for ever. */
+    if (send_report(&report) < 0) {
+        if (kind == SYNC_PID)
+            kill((pid_t)value, SIGKILL);
+        _exit(255);
+    }
     if (!wait)
         return;
     char go;
