@@ -145,12 +145,13 @@ public class Http2TimeoutTests
             }
             int more = BinaryPrimitives.ReadInt32BigEndian(frame.Payload);
             if (frame.StreamId == 0)
-                largestConnection = Math.Max(largestConnection, connection += more);
+                (connection, largestConnection) = (connection + more, Math.Max(largestConnection, more));
             else
-                largestStream = Math.Max(largestStream, stream += more);
+                (stream, largestStream) = (stream + more, Math.Max(largestStream, more));
         }
-        Assert.InRange(largestStream, slowReader ? 1 : 200_000, slowReader ? Window : Most);
-        Assert.InRange(largestConnection, slowReader ? 1 : 200_000, Most);
+        // Credit is for half a window, or for that and the growth: more than 110,000 there is only once the window has Most.
+        Assert.InRange(largestStream, slowReader ? 1 : 110_000, slowReader ? Window : Most);
+        Assert.InRange(largestConnection, slowReader ? 1 : 110_000, Most);
     }
 
     [Fact]
