@@ -24,10 +24,18 @@ internal static class Parts
             {
                 InsecureRegistries = options.InsecureRegistries,
                 Mirrors = options.RegistryMirrors,
+                Proxies = new(
+                    Chosen(options.HttpProxy, "HTTP_PROXY"), Chosen(options.HttpsProxy, "HTTPS_PROXY"), Chosen(options.NoProxy, "NO_PROXY")),
             },
         };
         return new ImageStore(client.Channel, settings, events);
     }
+
+    /// <summary>What the configuration says, else the environment, under its name in capitals or not.</summary>
+    public static string Chosen(string configured, string variable) =>
+        configured.Length > 0 ? configured
+        : Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value
+        : Environment.GetEnvironmentVariable(variable.ToLowerInvariant()) ?? "";
 
     /// <summary>Networks.</summary>
     /// <exception cref="FormatException">An address among the options is none.</exception>

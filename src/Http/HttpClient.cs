@@ -9,6 +9,9 @@ public sealed class HttpClientOptions
     /// <summary>How long to wait for a response's head once the request is sent. For ever by default: Docker answers <c>wait</c> when a container has ended.</summary>
     public TimeSpan ResponseTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
+    /// <summary>How long a response's body may stand still before reading it fails. For ever by default: events and logs come when they come.</summary>
+    public TimeSpan BodyTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
     /// <summary>Longest status line, in bytes.</summary>
     public int MaxStatusLineBytes { get; init; } = 16 * 1024;
 
@@ -37,6 +40,7 @@ public sealed class HttpClient : IAsyncDisposable
     private readonly HttpEndpoint _endpoint;
     private readonly HttpClientOptions _options;
     private readonly string _hostField;
+    private readonly HttpProxy? _plainProxy; // which takes whole URLs; with TLS it only carries a tunnel
     private readonly Lock _gate = new();
     private readonly List<Http1ClientConnection> _idle = [];
     private bool _disposed;
@@ -51,6 +55,7 @@ public sealed class HttpClient : IAsyncDisposable
     {
         _endpoint = endpoint;
         _options = options ?? new HttpClientOptions();
+        _plainProxy = endpoint.Tls is null && endpoint.UnixPath is null ? endpoint.Proxy : null;
         int usualPort = endpoint.Tls is null ? 80 : 443;
         string host = endpoint.Host.Contains(':') ? $"[{endpoint.Host}]" : endpoint.Host;
         _hostField = endpoint.UnixPath is not null || endpoint.Port == usualPort ? host : $"{host}:{endpoint.Port}";
@@ -125,7 +130,7 @@ public sealed class HttpClient : IAsyncDisposable
             connection ??= new Http1ClientConnection(this, await ConnectAsync(cancellationToken).ConfigureAwait(false), _options);
             try
             {
-                return await connection.SendAsync(request, _hostField, upgrade, cancellationToken).ConfigureAwait(false);
+                return await connection.SendAsync(request, _hostField, _plainProxy, upgrade, cancellationToken).ConfigureAwait(false);
             }
             catch (IOException) when (reused && connection.MayRetry(request))
             {
@@ -168,15 +173,37 @@ public sealed class HttpClient : IAsyncDisposable
             TransportConnection connection =
                 _options.Connect is { } connect ? await connect(_endpoint, timeout.Token).ConfigureAwait(false)
                 : _endpoint.UnixPath is { } path ? await Transport.ConnectUnixAsync(path, timeout.Token).ConfigureAwait(false)
+                : _endpoint.Proxy is { } proxy ? await ConnectProxyAsync(proxy, timeout.Token).ConfigureAwait(false)
                 : await Transport.ConnectTcpAsync(_endpoint.Host, _endpoint.Port, timeout.Token).ConfigureAwait(false);
             if (_endpoint.Tls is { } tls)
                 connection = await TlsConnection.ConnectAsync(connection, tls, _endpoint.Host, timeout.Token).ConfigureAwait(false);
             return connection;
         }
+        catch (IOException e) when (_endpoint.Proxy is not null && e is not HttpProtocolException && !e.Message.StartsWith("proxyconnect", StringComparison.Ordinal) && !e.Message.StartsWith("tls:", StringComparison.Ordinal))
+        {
+            throw new IOException($"proxyconnect tcp: {e.Message}", e);
+        }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             string address = _endpoint.UnixPath is { } path ? $"unix {path}" : $"tcp {Transport.HostPort(_endpoint.Host, _endpoint.Port)}";
             throw new IOException($"dial {address}: i/o timeout");
+        }
+    }
+    private async ValueTask<TransportConnection> ConnectProxyAsync(HttpProxy proxy, CancellationToken cancellationToken)
+    {
+        TransportConnection connection = await Transport.ConnectTcpAsync(proxy.Host, proxy.Port, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (proxy.Tls)
+                connection = await TlsConnection.ConnectAsync(connection, new(), proxy.Host, cancellationToken).ConfigureAwait(false);
+            if (_endpoint.Tls is not null)
+                await ProxyTunnel.OpenAsync(connection, Transport.HostPort(_endpoint.Host, _endpoint.Port), proxy.Authorization, _options, cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            connection.Abort();
+            throw;
         }
     }
 }

@@ -17,6 +17,9 @@ public sealed record HttpEndpoint
     /// <summary>TLS settings; null for plain text.</summary>
     public System.Net.Security.SslClientAuthenticationOptions? Tls { get; init; }
 
+    /// <summary>The proxy on the way; null for none.</summary>
+    public HttpProxy? Proxy { get; init; }
+
     /// <summary>An endpoint on a unix socket.</summary>
     public static HttpEndpoint Unix(string path, string host = "localhost") => new() { UnixPath = path, Host = host };
 }

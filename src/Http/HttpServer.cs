@@ -81,17 +81,22 @@ public sealed class HttpServer
                 }
                 if (connection is null)
                     break;
+                accepted.Begin();
                 // On the pool, since a handler may run for long before it first waits; accepting must not.
-                Http1Connection served = new(connection, _handler, _options, stopping);
-                accepted.Add(served);
                 ThreadPool.UnsafeQueueUserWorkItem(
                     static async work =>
                     {
-                        await work.Server.ServeAsync(work.Connection).ConfigureAwait(false);
-                        work.Server._free.Release();
-                        work.Accepted.Remove(work.Connection);
+                        try
+                        {
+                            await work.Server.ServeAcceptedAsync(work.Listener, work.Connection, work.Accepted, work.Stopping).ConfigureAwait(false);
+                        }
+                        finally
+                        {
+                            work.Server._free.Release();
+                            work.Accepted.End();
+                        }
                     },
-                    (Server: this, Connection: served, Accepted: accepted), preferLocal: false);
+                    (Server: this, Listener: listener, Connection: connection, Accepted: accepted, Stopping: stopping), preferLocal: false);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -114,6 +119,35 @@ public sealed class HttpServer
     /// <summary>Serves one connection to its end.</summary>
     public Task ServeConnectionAsync(TransportConnection connection, CancellationToken stopping = default) =>
         ServeAsync(new Http1Connection(connection, _handler, _options, stopping));
+
+    private async Task ServeAcceptedAsync(TransportListener listener, TransportConnection connection, Accepted accepted, CancellationToken stopping)
+    {
+        ValueTask<TransportConnection> preparing = listener.PrepareAsync(connection, CancellationToken.None);
+        if (!preparing.IsCompletedSuccessfully)
+        {
+            using CancellationTokenRegistration stop = stopping.UnsafeRegister(static c => ((TransportConnection)c!).Abort(), connection);
+            Task<TransportConnection> prepared = preparing.AsTask();
+            if (await Task.WhenAny(prepared, Task.Delay(_options.HeaderTimeout, CancellationToken.None)).ConfigureAwait(false) != prepared)
+                connection.Abort(); // which ends the handshake
+            try
+            {
+                connection = await prepared.ConfigureAwait(false);
+            }
+            catch (IOException e)
+            {
+                _options.OnError?.Invoke(e);
+                return;
+            }
+        }
+        else
+        {
+            connection = preparing.Result;
+        }
+        Http1Connection served = new(connection, _handler, _options, stopping);
+        accepted.Add(served);
+        await ServeAsync(served).ConfigureAwait(false);
+        accepted.Remove(served);
+    }
 
     private async Task ServeAsync(Http1Connection connection)
     {
@@ -168,21 +202,39 @@ public sealed class HttpServer
     {
         private readonly HashSet<Http1Connection> _open = [];
         private TaskCompletionSource? _emptied;
+        private int _count;
+        private bool _aborted;
+
+        public void Begin()
+        {
+            lock (_open)
+                _count++;
+        }
+
+        public void End()
+        {
+            lock (_open)
+            {
+                if (--_count == 0)
+                    _emptied?.TrySetResult();
+            }
+        }
 
         public void Add(Http1Connection connection)
         {
             lock (_open)
+            {
                 _open.Add(connection);
+                if (!_aborted)
+                    return;
+            }
+            connection.Abort();
         }
 
         public void Remove(Http1Connection connection)
         {
             lock (_open)
-            {
                 _open.Remove(connection);
-                if (_open.Count == 0)
-                    _emptied?.TrySetResult();
-            }
         }
 
         /// <summary>Completes when no connection is left; to be called once no more are added.</summary>
@@ -190,7 +242,7 @@ public sealed class HttpServer
         {
             lock (_open)
             {
-                if (_open.Count == 0)
+                if (_count == 0)
                     return Task.CompletedTask;
                 _emptied = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 return _emptied.Task;
@@ -201,7 +253,10 @@ public sealed class HttpServer
         {
             Http1Connection[] open;
             lock (_open)
+            {
+                _aborted = true;
                 open = [.. _open];
+            }
             foreach (Http1Connection connection in open)
                 connection.Abort();
         }

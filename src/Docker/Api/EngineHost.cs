@@ -136,7 +136,7 @@ public sealed record EngineHost(string Url, HttpEndpoint Endpoint, string Contex
         try
         {
             X509Certificate2Collection authorities = [];
-            if (globals.TlsCaCert.Value.Length > 0)
+            if (verify && globals.TlsCaCert.Value.Length > 0)
                 authorities.ImportFromPemFile(globals.TlsCaCert.Value);
             if (globals.TlsCert.Changed || globals.TlsKey.Changed || File.Exists(globals.TlsCert.Value))
                 options.ClientCertificates = [X509Certificate2.CreateFromPemFile(globals.TlsCert.Value, globals.TlsKey.Value)];

@@ -12,10 +12,11 @@ public sealed class GlobalOptions
         Debug = flags.Bool("debug", 'D', "Tell more about what is done");
         Host = flags.Add(new Flag<string>("host", 'H', "", "Socket of the daemon to talk to", "string", OneHost));
         LogLevel = flags.Add(new Flag<string>("log-level", 'l', "info", "Least severe message to log (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "string", Level) { DefaultText = "\"info\"" });
-        Tls = flags.Bool("tls", '\0', "Speak TLS; implied by --tlsverify");
-        TlsCaCert = flags.String("tlscacert", '\0', "File of the CA certificates to trust", Path.Combine(home, "ca.pem"));
-        TlsCert = flags.String("tlscert", '\0', "File of the client's certificate", Path.Combine(home, "cert.pem"));
-        TlsKey = flags.String("tlskey", '\0', "File of the client's key", Path.Combine(home, "key.pem"));
+        string certificates = Environment.GetEnvironmentVariable("DOCKER_CERT_PATH") is { Length: > 0 } told ? told : home;
+        Tls = flags.Bool("tls", '\0', "Speak TLS; implied by --tlsverify", Environment.GetEnvironmentVariable("DOCKER_TLS") is { Length: > 0 });
+        TlsCaCert = flags.String("tlscacert", '\0', "File of the CA certificates to trust", Path.Combine(certificates, "ca.pem"));
+        TlsCert = flags.String("tlscert", '\0', "File of the client's certificate", Path.Combine(certificates, "cert.pem"));
+        TlsKey = flags.String("tlskey", '\0', "File of the client's key", Path.Combine(certificates, "key.pem"));
         TlsVerify = flags.Bool("tlsverify", '\0', "Speak TLS and verify the daemon's certificate", Environment.GetEnvironmentVariable("DOCKER_TLS_VERIFY") is { Length: > 0 });
         Version = flags.Bool("version", 'v', "Print the version and quit");
     }

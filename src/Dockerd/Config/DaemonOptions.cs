@@ -31,6 +31,19 @@ internal sealed class DaemonOptions
     public string ContainerdNamespace { get; set; } = "moby";
     public List<string> InsecureRegistries { get; } = [];
     public List<string> RegistryMirrors { get; } = [];
+    public string HttpProxy { get; set; } = "";
+    public string HttpsProxy { get; set; } = "";
+    public string NoProxy { get; set; } = "";
+
+    /// <summary>TLS on TCP listeners; verifying clients includes it.</summary>
+    public bool Tls { get; set; }
+
+    /// <summary>Whether clients must have a certificate of <see cref="TlsCaCert"/>.</summary>
+    public bool TlsVerify { get; set; }
+
+    public string TlsCaCert { get; set; } = CertificateFile("ca.pem");
+    public string TlsCert { get; set; } = CertificateFile("cert.pem");
+    public string TlsKey { get; set; } = CertificateFile("key.pem");
     public string Bip { get; set; } = "";
     public string Bridge { get; set; } = "";
     public string FixedCidr { get; set; } = "";
@@ -73,4 +86,10 @@ internal sealed class DaemonOptions
     public bool Validate { get; set; }
     public bool ShowVersion { get; set; }
     public bool ShowHelp { get; set; }
+
+    // Docker's own default: its client's folder.
+    private static string CertificateFile(string name) => Path.Combine(
+        Environment.GetEnvironmentVariable("DOCKER_CERT_PATH") is { Length: > 0 } folder ? folder
+        : Environment.GetEnvironmentVariable("DOCKER_CONFIG") is { Length: > 0 } config ? config
+        : Path.Combine(Environment.GetEnvironmentVariable("HOME") is { Length: > 0 } home ? home : "/root", ".docker"), name);
 }

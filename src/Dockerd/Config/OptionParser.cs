@@ -128,10 +128,15 @@ internal static class OptionParser
             List<string> unknown = [], conflicts = [];
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
+                if (property.Name == "proxies")
+                {
+                    ParseProxies(path, property.Value, options, given, conflicts);
+                    continue;
+                }
                 DaemonOption? option = OptionTable.All.FirstOrDefault(o => o.Key.Length > 0 && o.Key == property.Name);
                 if (option is null)
                 {
-                    if (property.Name is not ("builder" or "proxies" or "http-proxy" or "https-proxy" or "no-proxy" or "authorization-plugins" or "allow-nondistributable-artifacts"))
+                    if (property.Name is not ("builder" or "authorization-plugins" or "allow-nondistributable-artifacts"))
                         unknown.Add(property.Name);
                     continue;
                 }
@@ -148,6 +153,22 @@ internal static class OptionParser
                 throw Broken(path, $"the following directives don't match any configuration option: {string.Join(", ", unknown)}");
             if (conflicts.Count > 0)
                 throw Broken(path, $"the following directives are specified both as a flag and in the configuration file: {string.Join(", ", conflicts)}");
+        }
+    }
+
+    /// <summary><c>"proxies": {"http-proxy": …}</c>; the flags have the same names.</summary>
+    private static void ParseProxies(string path, JsonElement proxies, DaemonOptions options, Dictionary<string, List<string>> given, List<string> conflicts)
+    {
+        if (proxies.ValueKind != JsonValueKind.Object)
+            throw Broken(path, "proxies: a JSON object was expected");
+        foreach (JsonProperty proxy in proxies.EnumerateObject())
+        {
+            if (proxy.Name is not ("http-proxy" or "https-proxy" or "no-proxy"))
+                throw Broken(path, $"the following directives don't match any configuration option: {proxy.Name}");
+            if (given.TryGetValue(proxy.Name, out List<string>? flags))
+                conflicts.Add($"{proxy.Name}: (from flag: {flags[^1]}, from file: {Shown(proxy.Value)})");
+            else
+                Apply(path, OptionTable.All.First(o => o.Flag == proxy.Name), proxy.Value, options);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Security;
 using AotRuntime.Dockerd.Config;
 using AotRuntime.Http;
 using AotRuntime.Linux;
@@ -9,13 +10,14 @@ namespace AotRuntime.Dockerd.Host;
 /// <summary>Opens what <c>-H</c> names.</summary>
 internal static partial class Listeners
 {
-    private const int DefaultPort = 2375;
+    private const int DefaultPort = 2375, DefaultTlsPort = 2376;
 
     /// <summary>Opens all of them, or none.</summary>
     /// <exception cref="ConfigException">An address is invalid or not to be had.</exception>
     public static IReadOnlyList<TransportListener> Open(DaemonOptions options, ILogger log)
     {
         List<TransportListener> listeners = [];
+        SslServerAuthenticationOptions? tls = options.Tls || options.TlsVerify ? TlsOptions(options) : null;
         foreach (string host in options.Hosts)
         {
             int scheme = host.IndexOf("://", StringComparison.Ordinal);
@@ -29,7 +31,7 @@ internal static partial class Listeners
                         listeners.Add(Unix(address.Length > 0 ? address : "/var/run/docker.sock", options, log));
                         break;
                     case "tcp":
-                        listeners.Add(Tcp(address, log));
+                        listeners.Add(Tcp(address, tls, log));
                         break;
                     case "fd":
                         listeners.AddRange(SystemdSockets.Listen(address));
@@ -46,6 +48,18 @@ internal static partial class Listeners
         if (listeners.Count == 0)
             throw new ConfigException("failed to load listeners: no sockets found via socket activation: make sure the service was started by systemd");
         return listeners;
+    }
+
+    private static SslServerAuthenticationOptions TlsOptions(DaemonOptions options)
+    {
+        try
+        {
+            return TlsListener.OptionsOf(options.TlsCert, options.TlsKey, options.TlsVerify ? options.TlsCaCert : null);
+        }
+        catch (IOException e)
+        {
+            throw new ConfigException($"failed to load listeners: invalid TLS configuration: {e.Message}");
+        }
     }
 
     private static TransportListener Unix(string path, DaemonOptions options, ILogger log)
@@ -65,7 +79,7 @@ internal static partial class Listeners
         return Transport.ListenUnix(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, gid);
     }
 
-    private static TransportListener Tcp(string address, ILogger log)
+    private static TransportListener Tcp(string address, SslServerAuthenticationOptions? tls, ILogger log)
     {
         string host = address, port = "";
         int colon = address.LastIndexOf(':');
@@ -75,13 +89,17 @@ internal static partial class Listeners
             port = address[(colon + 1)..];
         }
         host = host.Trim('[', ']');
-        int number = DefaultPort;
+        int number = tls is null ? DefaultPort : DefaultTlsPort;
         if (port.Length > 0 && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number > 65535))
             throw new ConfigException($"invalid bind address (tcp://{address}): invalid port \"{port}\"");
         if (host.Length == 0)
             host = "127.0.0.1";
-        LogInsecure(log, $"tcp://{address}");
-        return Transport.ListenTcp(host, number);
+        if (tls is null)
+            LogInsecure(log, $"tcp://{address}");
+        else if (!tls.ClientCertificateRequired)
+            LogUnverified(log, $"tcp://{address}");
+        TransportListener listener = Transport.ListenTcp(host, number);
+        return tls is null ? listener : new TlsListener(listener, tls);
     }
 
     private static uint? FindGroup(string group)
@@ -99,6 +117,9 @@ internal static partial class Listeners
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "could not change group {path} to {group}: group {group} not found")]
     private static partial void LogNoGroup(ILogger log, string path, string group);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "API is accessible on {address} without client verification (--tlsverify): whoever can reach it is root on this host")]
+    private static partial void LogUnverified(ILogger log, string address);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "[DEPRECATION NOTICE]: API is accessible on {address} without encryption. Access to the remote API is equivalent to root access on the host. Refer to the 'Docker daemon attack surface' section in the documentation for more information: https://docs.docker.com/go/attack-surface/")]
     private static partial void LogInsecure(ILogger log, string address);

@@ -112,9 +112,9 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
             Ncpu = Environment.ProcessorCount,
             MemTotal = MemoryTotal(),
             DockerRootDir = options.DataRoot,
-            HttpProxy = Variable("HTTP_PROXY"),
-            HttpsProxy = Variable("HTTPS_PROXY"),
-            NoProxy = Variable("NO_PROXY"),
+            HttpProxy = Masked(Parts.Chosen(options.HttpProxy, "HTTP_PROXY")),
+            HttpsProxy = Masked(Parts.Chosen(options.HttpsProxy, "HTTPS_PROXY")),
+            NoProxy = Parts.Chosen(options.NoProxy, "NO_PROXY"),
             Name = Environment.MachineName,
             Labels = options.Labels,
             ExperimentalBuild = options.Experimental,
@@ -191,7 +191,11 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
         return config;
     }
 
-    private static string Variable(string name) => Environment.GetEnvironmentVariable(name) ?? Environment.GetEnvironmentVariable(name.ToLowerInvariant()) ?? "";
+    /// <summary>A proxy's address without its name and password, as Docker shows it.</summary>
+    private static string Masked(string proxy) =>
+        Uri.TryCreate(proxy, UriKind.Absolute, out Uri? url) && url.UserInfo.Length > 0
+            ? proxy.Replace($"{url.UserInfo}@", "xxxxx:xxxxx@", StringComparison.Ordinal)
+            : proxy;
 
     private static int Count(string folder) => Directory.EnumerateFileSystemEntries(folder).Count();
 

@@ -5,8 +5,11 @@ namespace AotRuntime.Http;
 /// <summary>Decodes the chunked transfer coding (RFC 9112 §7.1); may stop at any byte.</summary>
 internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
 {
-    /// <summary>All of a body's chunk extensions and padding that we skip per chunk; nobody needs more.</summary>
+    /// <summary>A chunk's extension that is skipped; nobody needs more.</summary>
     private const int MaxExtensionBytes = 1024;
+
+    /// <summary>Framing beyond two bytes for each of data, and sixteen for each chunk, in a whole body: small chunks with long extensions would cost much and bring little (CVE-2023-39326).</summary>
+    private const int MaxOverheadBytes = 16 * 1024;
 
     private enum State { Size, Extension, SizeLf, Data, DataCr, DataLf, Trailers, Done }
 
@@ -14,6 +17,7 @@ internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
     private long _size;
     private int _digits;
     private int _extension;
+    private long _overhead;
     private Http1Parser _trailers = new(Http1Parser.Kind.Trailers, 0, maxTrailerBytes, maxTrailers);
 
     /// <summary>Makes ready for the next body.</summary>
@@ -23,6 +27,7 @@ internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
         _size = 0;
         _digits = 0;
         _extension = 0;
+        _overhead = 0;
         _trailers.Reset();
     }
 
@@ -99,6 +104,9 @@ internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
                 break;
             case State.SizeLf:
                 Expect(b, '\n');
+                _overhead = Math.Max(0, _overhead + _digits + _extension - 16 - (2 * _size));
+                if (_overhead > MaxOverheadBytes)
+                    throw new HttpProtocolException("chunked encoding contains too much non-data");
                 _digits = 0;
                 _extension = 0;
                 _state = _size == 0 ? State.Trailers : State.Data;

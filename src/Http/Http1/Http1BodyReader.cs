@@ -34,7 +34,7 @@ internal interface IHttp1BodyOwner : IHttp1Sink
 /// Reads one body off a connection. With a length the caller gets the connection's own buffers, cut at the body's end; chunked bodies are
 /// decoded into a pipe, by as much as the connection has at hand each time the pipe runs empty. Used again for the connection's next body.
 /// </summary>
-internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int maxTrailers) : PipeReader
+internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int maxTrailers, TimeSpan? timeout = null) : PipeReader
 {
     private IHttp1BodyOwner? _owner;
     private BodyFraming _framing;
@@ -182,7 +182,9 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         await _owner!.BeforeReadAsync().ConfigureAwait(false);
         while (true)
         {
-            ReadResult read = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+            ReadResult read = timeout is { } limit && limit != Timeout.InfiniteTimeSpan
+                ? await ReadInTimeAsync(limit, cancellationToken).ConfigureAwait(false)
+                : await input.ReadAsync(cancellationToken).ConfigureAwait(false);
             if (read.IsCanceled)
             {
                 input.AdvanceTo(read.Buffer.Start);
@@ -202,6 +204,22 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
                 _last = decoded.Buffer;
                 return decoded;
             }
+        }
+    }
+
+    private async ValueTask<ReadResult> ReadInTimeAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (input.TryRead(out ReadResult here))
+            return here;
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(limit);
+        try
+        {
+            return await input.ReadAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException("net/http: timeout reading body");
         }
     }
 

@@ -8,7 +8,7 @@ namespace AotRuntime.Http;
 internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection transport, HttpClientOptions options) : IAsyncDisposable, IHttp1BodySource
 {
     private readonly PipeReader _input = transport.Input;
-    private readonly Http1BodyReader _body = new(transport.Input, options.MaxHeaderBytes, options.MaxHeaderFields);
+    private readonly Http1BodyReader _body = new(transport.Input, options.MaxHeaderBytes, options.MaxHeaderFields, options.BodyTimeout);
     private readonly Http1BodyWriter _requestBody = new(transport.Output);
     private Http1Parser _parser = new(Http1Parser.Kind.Response, options.MaxStatusLineBytes, options.MaxHeaderBytes, options.MaxHeaderFields);
     private bool _answered;
@@ -26,11 +26,11 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
         !_answered && _bodyFailure is null && _sending.IsCompleted && request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE";
 
     /// <summary>Sends a request and reads the response's head. The body goes on being sent meanwhile, and afterwards.</summary>
-    public async ValueTask<Http1Response> SendAsync(HttpRequest request, string host, bool upgrade, CancellationToken cancellationToken)
+    public async ValueTask<Http1Response> SendAsync(HttpRequest request, string host, HttpProxy? proxy, bool upgrade, CancellationToken cancellationToken)
     {
         _answered = false;
         _bodyFailure = null;
-        WriteHead(request, host, upgrade);
+        WriteHead(request, host, proxy, upgrade);
         _sending = SendBodyAsync(request, cancellationToken);
 
         using CancellationTokenSource? timeout = options.ResponseTimeout == Timeout.InfiniteTimeSpan
@@ -83,11 +83,14 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
         // The response may be there all the same: reading tells.
     }
 
-    private void WriteHead(HttpRequest request, string host, bool upgrade)
+    private void WriteHead(HttpRequest request, string host, HttpProxy? proxy, bool upgrade)
     {
         CheckTarget(request.Target);
         PipeWriter output = transport.Output;
-        Http1HeadWriter.WriteRequestLine(output, request.Method, request.Target);
+        // RFC 9112 §3.2.2: to a proxy, "a client MUST send the target URI in absolute-form".
+        Http1HeadWriter.WriteRequestLine(output, request.Method, proxy is null ? request.Target : $"http://{host}{request.Target}");
+        if (proxy?.Authorization is { } authorization)
+            Http1HeadWriter.WriteField(output, "Proxy-Authorization", authorization);
         HttpHeaders headers = request.Headers;
         if (!headers.Contains("Host"))
             Http1HeadWriter.WriteField(output, "Host", host);

@@ -23,6 +23,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     private byte[] _lastTarget = [];
     private string _path = "";
     private string _query = "";
+    private string? _authority;
 
     private string _method = "";
     private int _minorVersion;
@@ -138,12 +139,13 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 
     public void OnRequestLine(ReadOnlySpan<byte> method, ReadOnlySpan<byte> target, int minorVersion)
     {
+        string before = _method;
         _method = MethodName(method);
         _minorVersion = minorVersion;
-        if (target.SequenceEqual(_lastTarget))
+        if (target.SequenceEqual(_lastTarget) && before == _method)
             return;
         _lastTarget = [];
-        (_path, _query) = RequestTarget.Split(_method, target);
+        (_path, _query, _authority) = RequestTarget.Split(_method, target);
         _lastTarget = target.ToArray();
     }
 
@@ -198,6 +200,9 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
             throw new HttpProtocolException("too many Host headers");
         if (_hosts == 0 && _minorVersion > 0)
             throw new HttpProtocolException("missing required Host header");
+        // RFC 9112 §3.2.2: with absolute-form "the origin server MUST ignore the received Host header field".
+        if (_authority is not null)
+            _requestHeaders["Host"] = _authority;
         if (_transferEncodings > 0)
         {
             // Two answers to how long the body is: the shape of request smuggling (RFC 9112 §6.1).

@@ -5,12 +5,16 @@ namespace AotRuntime.Http;
 /// <summary>Takes request targets apart (RFC 9112 §3.2).</summary>
 internal static class RequestTarget
 {
-    /// <summary>Path and query of the target.</summary>
+    /// <summary>Path and query of the target, and its authority where it has one.</summary>
     /// <exception cref="HttpProtocolException">It is in none of the forms that an origin server takes.</exception>
-    public static (string Path, string Query) Split(string method, ReadOnlySpan<byte> target)
+    public static (string Path, string Query, string? Authority) Split(string method, ReadOnlySpan<byte> target)
     {
         if (target is [(byte)'*'] && method == "OPTIONS")
-            return ("*", "");
+            return ("*", "", null);
+        // An origin server is no proxy (RFC 9110 §9.3.6), and what follows the request might be meant for a tunnel.
+        if (method == "CONNECT")
+            throw new HttpProtocolException("CONNECT is not supported", 501);
+        string? authority = null;
         if (target[0] != '/')
         {
             // absolute-form: "a server MUST accept the absolute-form in requests", which proxies send.
@@ -19,10 +23,14 @@ internal static class RequestTarget
                 throw new HttpProtocolException("invalid URI for request");
             target = target[(scheme + 3)..];
             int path = target.IndexOfAny((byte)'/', (byte)'?');
+            authority = Encoding.UTF8.GetString(path < 0 ? target : target[..path]);
+            // RFC 9110 §4.2.4: userinfo is to be treated as an error; §4.2.1: an empty host is invalid.
+            if (authority.Length == 0 || authority.AsSpan().ContainsAny('@', '#'))
+                throw new HttpProtocolException("invalid URI for request");
             if (path < 0)
-                return ("/", "");
+                return ("/", "", authority);
             if (target[path] == '?')
-                return ("/", Encoding.UTF8.GetString(target[(path + 1)..]));
+                return ("/", Encoding.UTF8.GetString(target[(path + 1)..]), authority);
             target = target[path..];
         }
         int fragment = target.IndexOf((byte)'#');
@@ -30,8 +38,8 @@ internal static class RequestTarget
             target = target[..fragment];
         int query = target.IndexOf((byte)'?');
         return query < 0
-            ? (Encoding.UTF8.GetString(target), "")
-            : (Encoding.UTF8.GetString(target[..query]), Encoding.UTF8.GetString(target[(query + 1)..]));
+            ? (Encoding.UTF8.GetString(target), "", authority)
+            : (Encoding.UTF8.GetString(target[..query]), Encoding.UTF8.GetString(target[(query + 1)..]), authority);
     }
 }
 

@@ -42,6 +42,10 @@ public abstract class TransportListener : IAsyncDisposable
     /// <summary>The next connection; null once the listener is disposed.</summary>
     public abstract ValueTask<TransportConnection?> AcceptAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>Does with an accepted connection what takes a word of the client's (a TLS handshake), so that accepting need not wait for it.</summary>
+    /// <exception cref="IOException">The client failed in it; the connection is closed.</exception>
+    public virtual ValueTask<TransportConnection> PrepareAsync(TransportConnection accepted, CancellationToken cancellationToken) => new(accepted);
+
     /// <summary>Stops listening and removes the socket file, if it made one.</summary>
     public abstract ValueTask DisposeAsync();
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using AotRuntime.Http;
 
 namespace AotRuntime.Images.Registry;
 
@@ -13,6 +14,15 @@ public sealed record RegistryOptions
 
     /// <summary>Where certificates of registries lie, in a folder for each <c>host:port</c>.</summary>
     public string CertificateDirectory { get; init; } = "/etc/docker/certs.d";
+
+    /// <summary>Proxies on the way to registries.</summary>
+    public HttpProxyRules Proxies { get; init; } = HttpProxyRules.FromEnvironment();
+
+    /// <summary>How long a download may stand still before it is begun again where it broke.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a registry may take to begin an answer.</summary>
+    public TimeSpan ResponseTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Largest manifest or index.</summary>
     public int MaxManifestBytes { get; init; } = 4 << 20;

@@ -56,7 +56,10 @@ internal sealed class RegistryTransport(RegistryOptions options) : IAsyncDisposa
             if (_clients.TryGetValue(key, out HttpClient? client))
                 return client;
             SslClientAuthenticationOptions? tls = endpoint.Tls ? RegistryTls.OptionsFor(endpoint, options.CertificateDirectory) : null;
-            client = new HttpClient(new HttpEndpoint { Host = endpoint.Host, Port = endpoint.Port, Tls = tls });
+            HttpProxy? proxy = options.Proxies.For(endpoint.Host, endpoint.Port, endpoint.Tls);
+            client = new HttpClient(
+                new HttpEndpoint { Host = endpoint.Host, Port = endpoint.Port, Tls = tls, Proxy = proxy },
+                new HttpClientOptions { BodyTimeout = options.StallTimeout, ResponseTimeout = options.ResponseTimeout });
             _clients.Add(key, client);
             return client;
         }

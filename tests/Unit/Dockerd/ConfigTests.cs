@@ -52,6 +52,16 @@ public class ConfigTests
         Assert.Contains(message, Assert.Throws<ConfigException>(() => Parse(file, "-H", "unix:///a")).Message);
 
     [Fact]
+    public void Tls_and_proxies_from_flags_and_file()
+    {
+        DaemonOptions options = Parse("""{"tlsverify":true,"tlscacert":"/c","proxies":{"https-proxy":"http://p:1","no-proxy":"a,b"}}""", "--tlscert", "/d", "--http-proxy", "http://q:2");
+        Assert.Equal((true, "/c", "/d"), (options.TlsVerify, options.TlsCaCert, options.TlsCert));
+        Assert.EndsWith("/key.pem", options.TlsKey);
+        Assert.Equal(("http://q:2", "http://p:1", "a,b"), (options.HttpProxy, options.HttpsProxy, options.NoProxy));
+        Assert.Contains("http-proxy: (from flag: x, from file: y)", Assert.Throws<ConfigException>(() => Parse("""{"proxies":{"http-proxy":"y"}}""", "--http-proxy", "x")).Message);
+    }
+
+    [Fact]
     public void The_images_command_goes_with_the_images_entrypoint()
     {
         ContainerConfig image = new() { Entrypoint = ["/entry"], Cmd = ["default"], Env = ["A=image", "B=image"], WorkingDir = "/w" };

@@ -87,6 +87,23 @@ public class Http1ServerTests
         { "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
         { "GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400 },
         { "G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n", 501 },
+        { "GET http:/// HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "GET http://me@h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "GET http://h#x/ HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "OPTIONS h:80 HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\u000bchunked\r\n\r\n0\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", 501 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", 501 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer\u017fEncoding: x\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1 2\r\n\r\nx", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\r\n\r\nhello", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nX: a\rContent-Length: 5\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\rHost: h\r\n\r\n", 400 },
+        { "GET / HTTP/11\r\nHost: h\r\n\r\n", 400 },
         { "GET relative HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
         { "GET /\r\n\r\n", 400 },
         { "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505 },
@@ -119,6 +136,12 @@ public class Http1ServerTests
 
     [Theory]
     [InlineData("5\r\nhelloXX0\r\n\r\n")]
+    [InlineData("5\rhello\r\n0\r\n\r\n")]
+    [InlineData("5\r\nhello\n0\r\n\r\n")]
+    [InlineData("5\r\nhello0\r\n\r\n")]
+    [InlineData("00000000000000005\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5 \0\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nA: b\r\n folded\r\n\r\n")]
     [InlineData("5\nhello\r\n0\r\n\r\n")]
     [InlineData("5;ext\nhello\r\n0\r\n\r\n")]
     [InlineData("-5\r\nhello\r\n0\r\n\r\n")]

@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using AotRuntime.Http;
+
+namespace AotRuntime.Tests.Unit.Http;
+
+/// <summary>A TLS listener over real sockets, spoken to by ours and by curl.</summary>
+public sealed class TlsListenerTests : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("aotruntime-tls-").FullName;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<string> _errors = [];
+    private Task _serving = Task.CompletedTask;
+    private string _address = "";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public ValueTask InitializeAsync()
+    {
+        using ECDsa authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256), otherKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using X509Certificate2 authority = Authority("authority", authorityKey), other = Authority("other", otherKey);
+        System.IO.File.WriteAllText(File("ca.pem"), authority.ExportCertificatePem());
+        Issue(authority, "server", "127.0.0.1", "1.3.6.1.5.5.7.3.1");
+        Issue(authority, "client", "client", "1.3.6.1.5.5.7.3.2");
+        Issue(authority, "wrong-usage", "client", "1.3.6.1.5.5.7.3.1");
+        Issue(other, "stranger", "client", "1.3.6.1.5.5.7.3.2");
+        return default;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopping.Cancel();
+        await _serving.WaitAsync(TimeSpan.FromSeconds(10));
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private string File(string name) => Path.Combine(_folder, name);
+
+    private static X509Certificate2 Authority(string name, ECDsa key)
+    {
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(2));
+    }
+
+    private void Issue(X509Certificate2 authority, string file, string name, string usage)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
+        SubjectAlternativeNameBuilder names = new();
+        if (name == "127.0.0.1")
+            names.AddIpAddress(System.Net.IPAddress.Loopback);
+        else
+            names.AddDnsName(name);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
+        using X509Certificate2 issued = request.Create(authority, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+        System.IO.File.WriteAllText(File($"{file}.pem"), issued.ExportCertificatePem());
+        System.IO.File.WriteAllText(File($"{file}.key"), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    private void Serve(bool verify, HttpServerOptions? options = null)
+    {
+        TlsListener listener = new(Transport.ListenTcp("127.0.0.1", 0), TlsListener.OptionsOf(File("server.pem"), File("server.key"), verify ? File("ca.pem") : null));
+        _address = listener.Address["tcp://".Length..];
+        _serving = new HttpServer(
+            static exchange =>
+            {
+                exchange.Write($"{exchange.MajorVersion} {exchange.Path}");
+                return ValueTask.CompletedTask;
+            },
+            new HttpServerOptions { HeaderTimeout = options?.HeaderTimeout ?? TimeSpan.FromMinutes(1), OnError = e => { lock (_errors) _errors.Add(e.Message); } }).RunAsync(listener, _stopping.Token, TimeSpan.FromSeconds(1));
+    }
+
+    private async Task<(int Code, string Output)> CurlAsync(params string[] args)
+    {
+        ProcessStartInfo start = new("curl") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string arg in (string[])["-sS", "--noproxy", "*", "--max-time", "10", .. args])
+            start.ArgumentList.Add(arg);
+        using Process curl = Process.Start(start)!;
+        Task<string> error = curl.StandardError.ReadToEndAsync(Token);
+        string output = await curl.StandardOutput.ReadToEndAsync(Token);
+        await curl.WaitForExitAsync(Token);
+        return (curl.ExitCode, output + await error);
+    }
+
+    private string[] Client(string name) => ["--cacert", File("ca.pem"), "--cert", File($"{name}.pem"), "--key", File($"{name}.key"), $"https://{_address}/x"];
+
+    [Fact]
+    public async Task A_client_of_the_authority_is_served()
+    {
+        Serve(verify: true);
+        Assert.Equal((0, "1 /x"), await CurlAsync(Client("client")));
+        Assert.Equal((0, "1 /x"), await CurlAsync(["--tls-max", "1.2", .. Client("client")]));
+    }
+
+    [Theory]
+    [InlineData("stranger")]
+    [InlineData("wrong-usage")]
+    public async Task Another_client_is_not(string name)
+    {
+        Serve(verify: true);
+        Assert.NotEqual(0, (await CurlAsync(Client(name))).Code);
+        Assert.NotEqual(0, (await CurlAsync(["--tls-max", "1.2", .. Client(name)])).Code);
+    }
+
+    [Fact]
+    public async Task A_client_without_a_certificate_is_served_only_where_none_is_verified()
+    {
+        Serve(verify: true);
+        Assert.NotEqual(0, (await CurlAsync("--cacert", File("ca.pem"), $"https://{_address}/x")).Code);
+    }
+
+    [Fact]
+    public async Task Without_verification_any_client_is_served()
+    {
+        Serve(verify: false);
+        Assert.Equal((0, "1 /x"), await CurlAsync("--cacert", File("ca.pem"), $"https://{_address}/x"));
+    }
+
+    [Fact]
+    public async Task Plain_HTTP_is_told_so()
+    {
+        Serve(verify: true);
+        Assert.Equal((0, "Client sent an HTTP request to an HTTPS server.\n"), await CurlAsync($"http://{_address}/x"));
+    }
+
+    [Fact]
+    public async Task ALPN_chooses_HTTP_2_for_a_client_that_offers_nothing_else()
+    {
+        Serve(verify: false);
+        int colon = _address.LastIndexOf(':');
+        SslClientAuthenticationOptions options = new() { ApplicationProtocols = [SslApplicationProtocol.Http2], RemoteCertificateValidationCallback = static (_, _, _, _) => true };
+        TlsConnection tls = await TlsConnection.ConnectAsync(await Transport.ConnectTcpAsync(_address[..colon], int.Parse(_address[(colon + 1)..]), Token), options, "127.0.0.1", Token);
+        Assert.Equal(SslApplicationProtocol.Http2, tls.Session.NegotiatedApplicationProtocol);
+        await using Http2ClientConnection client = new(tls, _address, Http2Options.Default, scheme: "https");
+        await using HttpResponse response = await client.SendAsync(new HttpRequest { Target = "/x" }, Token);
+        Assert.Equal("2 /x", await response.ReadTextAsync(cancellationToken: Token));
+    }
+
+    [Fact]
+    public async Task A_handshake_that_does_not_come_is_given_up_and_holds_nobody_up()
+    {
+        Serve(verify: true, new HttpServerOptions { HeaderTimeout = TimeSpan.FromMilliseconds(500) });
+        int colon = _address.LastIndexOf(':');
+        await using TransportConnection silent = await Transport.ConnectTcpAsync(_address[..colon], int.Parse(_address[(colon + 1)..]), Token);
+        Assert.Equal((0, "1 /x"), await CurlAsync(Client("client")));
+        await Assert.ThrowsAnyAsync<IOException>(async () =>
+        {
+            if ((await silent.Input.ReadAsync(Token)).IsCompleted)
+                throw new IOException("ended");
+        });
+        lock (_errors)
+            Assert.Contains(_errors, e => e.StartsWith("http: TLS handshake error from 127.0.0.1:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Files_that_cannot_be_used_are_told_in_Dockers_words()
+    {
+        Assert.Contains("could not load X509 key pair (cert: \"/nope\", key: \"/nope\"): open /nope: no such file or directory", Assert.Throws<IOException>(() => TlsListener.OptionsOf("/nope", "/nope", null)).Message);
+        Assert.Contains("error reading X509 key pair - make sure the key is not encrypted", Assert.Throws<IOException>(() => TlsListener.OptionsOf(File("server.pem"), File("client.key"), null)).Message);
+        Assert.Contains("could not read CA certificate \"/nope\"", Assert.Throws<IOException>(() => TlsListener.OptionsOf(File("server.pem"), File("server.key"), "/nope")).Message);
+    }
+}
