@@ -231,12 +231,28 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
     return 0;
 }
 
-/* The next message of the child: its length, 0 once it has closed its end, or a negative errno. */
+/*
+ * The next message of the child: its length, 0 once it has closed its end, or a negative errno. A SYNC_PID gets the sender's
+ * number as its value, translated into our pid namespace by the kernel (man 7 unix, SO_PASSCRED; see aot_socketpair).
+ */
 AOT_EXPORT int aot_report_receive(int socket, void *report, size_t size)
 {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec data = { report, size };
+    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room };
     ssize_t n;
-    while ((n = recv(socket, report, size, 0)) < 0 && errno == EINTR)
+    while ((n = recvmsg(socket, &message, 0)) < 0 && errno == EINTR)
         ;
+    struct report *known = report;
+    struct cmsghdr *c = n >= (ssize_t)sizeof *known ? CMSG_FIRSTHDR(&message) : NULL;
+    if (c && known->kind == SYNC_PID && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+        struct ucred sender;
+        memcpy(&sender, CMSG_DATA(c), sizeof sender);
+        known->value = (uint32_t)sender.pid;
+    }
     /* A child that was killed with our answer unread resets the connection: the same as closing it. */
     return n >= 0 ? (int)n : errno == ECONNRESET ? 0 : -errno;
 }

@@ -74,7 +74,7 @@ enum plan_op {
 
 enum sync_kind {
     SYNC_ERROR = 1,  /* the child failed: errno, op and a sentence are in the report */
-    SYNC_PID,        /* value: pid of the process that goes on (after OP_FORK) */
+    SYNC_PID,        /* value: pid of the process that goes on (after OP_FORK), set where it is received */
     SYNC_MAPS,       /* please write uid_map and gid_map */
     SYNC_HOOKS,      /* please run the prestart and createRuntime hooks */
     SYNC_READY,      /* all set up; please apply limits and store the state */

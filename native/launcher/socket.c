@@ -87,8 +87,17 @@ AOT_EXPORT int aot_connect_unix(const char *path)
     return fd;
 }
 
-/* A connected pair; type is SOCK_STREAM or SOCK_SEQPACKET. 0 or a negative errno. */
+/* A connected pair; type is SOCK_STREAM or SOCK_SEQPACKET, whose first end learns who sends. 0 or a negative errno. */
 AOT_EXPORT int aot_socketpair(int type, int pair[2])
 {
-    return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+    int on = 1;
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    if (type == SOCK_SEQPACKET && setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
+        int error = errno;
+        close(pair[0]);
+        close(pair[1]);
+        return -error;
+    }
+    return 0;
 }

@@ -10,6 +10,7 @@ public enum EpollEvents : uint
 #pragma warning disable CS1591 // the names are the manual page's own
     None = 0,
     In = 1,
+    Priority = 2,
     Out = 4,
     Error = 8,
     HangUp = 0x10,

@@ -98,6 +98,7 @@ internal sealed class ContainerCgroups
     {
         if (Unified)
         {
+            CompleteCpuMax(resources.Cpu);
             foreach ((string file, string value) in CgroupV2Limits.Of(resources))
                 Write(_paths[""] + "/" + file, value);
             if (devices)
@@ -126,15 +127,43 @@ internal sealed class ContainerCgroups
         }
     }
 
+    // cpu.max holds both quota and period: of the one that is not given, what is in force stays.
+    private void CompleteCpuMax(CpuSpec? cpu)
+    {
+        bool quota = cpu?.Quota is not (null or 0), period = cpu?.Period is not (null or 0);
+        if (quota == period || !File.Exists(_paths[""] + "/cpu.max"))
+            return;
+        string[] now = Sys.ReadSmallText(_paths[""] + "/cpu.max").TrimEnd().Split(' ');
+        if (!period)
+            cpu!.Period = ulong.Parse(now[1], CultureInfo.InvariantCulture);
+        else
+            cpu!.Quota = now[0] == "max" ? -1 : long.Parse(now[0], CultureInfo.InvariantCulture);
+    }
+
     /// <summary>
     /// What a new process needs to join: `tasks` files for the launcher to write to (v1), a directory to be cloned into (v2).
     /// </summary>
-    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd)
+    /// <param name="joined">Gets the files.</param>
+    /// <param name="keep">Gets what must stay open until then.</param>
+    /// <param name="cgroupFd">The directory, or -1.</param>
+    /// <param name="below">Cgroups below the container's own, by controller.</param>
+    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd, Dictionary<string, string>? below = null)
     {
         cgroupFd = -1;
-        foreach ((string controller, string directory) in _paths)
+        foreach ((string controller, string sub) in below ?? [])
+        {
+            if (!_paths.TryGetValue(controller, out string? own))
+                throw new RuncException($"unable to create new parent process: unknown controller {controller} in SubCgroupPaths");
+            string directory = CgroupMounts.Clean(own + "/" + sub);
+            if (directory != own && !directory.StartsWith(own + "/", StringComparison.Ordinal))
+                throw new RuncException($"unable to create new parent process: {sub} is not a sub cgroup path");
+            if (!Directory.Exists(directory))
+                throw new RuncException($"unable to start container process: error adding pid to cgroups: openat2 {directory}/cgroup.procs: no such file or directory");
+        }
+        foreach ((string controller, string own) in _paths)
         {
             SafeFileHandle handle;
+            string directory = below?.GetValueOrDefault(controller) is { } sub ? CgroupMounts.Clean(own + "/" + sub) : own;
             if (controller.Length == 0)
             {
                 handle = Sys.Open(directory, OpenFlags.Path | OpenFlags.Directory);

@@ -13,11 +13,11 @@ internal static class CommandLine
     {
         int count = flags.Args.Count;
         if (min == max && count != min)
-            throw new UsageException($"{Program}: \"{command}\" requires exactly {min} argument(s)");
+            throw new UsageException($"{Program}: \"{command}\" requires exactly {min} argument(s)", count: true);
         if (count < min)
-            throw new UsageException($"{Program}: \"{command}\" requires a minimum of {min} argument(s)");
+            throw new UsageException($"{Program}: \"{command}\" requires a minimum of {min} argument(s)", count: true);
         if (max >= 0 && count > max)
-            throw new UsageException($"{Program}: \"{command}\" requires a maximum of {max} argument(s)");
+            throw new UsageException($"{Program}: \"{command}\" requires a maximum of {max} argument(s)", count: true);
     }
 
     /// <summary>The path from here, since the working directory will be the bundle.</summary>

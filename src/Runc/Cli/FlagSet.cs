@@ -9,10 +9,16 @@ internal enum FlagKind
     Text,
     /// <summary>Values, one each time.</summary>
     List,
+    /// <summary>A number.</summary>
+    Number,
+    /// <summary>Numbers, one each time.</summary>
+    Numbers,
+    /// <summary>A duration, as "5s".</summary>
+    Duration,
 }
 
-/// <summary>A flag: its long name, a one-letter name or nothing, what it takes.</summary>
-internal readonly record struct Flag(string Name, string Short, FlagKind Kind);
+/// <summary>A flag: its long name, a one-letter name or nothing, what it takes, what it is for (nothing: known, but not told).</summary>
+internal readonly record struct Flag(string Name, string Short, FlagKind Kind, string About = "");
 
 /// <summary>
 /// Command-line flags as Go's flag package reads them: one dash or two, <c>--flag value</c> and <c>--flag=value</c>, and an end at
@@ -35,14 +41,7 @@ internal sealed class FlagSet
     public List<string> List(string name) => _lists.GetValueOrDefault(name) ?? [];
 
     /// <summary>A number, 0 where it is not given.</summary>
-    public int Number(string name)
-    {
-        if (!_values.TryGetValue(name, out string? text))
-            return 0;
-        return int.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out int number)
-            ? number
-            : throw new UsageException($"invalid value \"{text}\" for flag -{name}: strconv.ParseInt: parsing \"{text}\": invalid syntax");
-    }
+    public int Number(string name) => _values.TryGetValue(name, out string? text) ? (int)GoNumbers.Parse(text) : 0;
 
     /// <inheritdoc cref="Parse(ReadOnlySpan{string}, ReadOnlySpan{Flag}, bool)"/>
     public static FlagSet Parse(List<string> args, int start, ReadOnlySpan<Flag> flags, bool stopAtFirst) =>
@@ -79,8 +78,15 @@ internal sealed class FlagSet
                 value = name[(equals + 1)..];
                 name = name[..equals];
             }
-            if (Find(flags, name) is not { } flag)
-                throw new UsageException($"flag provided but not defined: -{name}");
+            Flag? found = Find(flags, name);
+            // As urfave/cli has it: behind an argument only what is a flag of the command is one (`kill ID -9`).
+            if (found is null && set.Args.Count > 0 && name is not ("help" or "h"))
+            {
+                set.Args.Add(arg);
+                continue;
+            }
+            if (found is not { } flag)
+                throw name is "help" or "h" ? new HelpRequested() : new UsageException($"flag provided but not defined: -{name}");
             if (flag.Kind == FlagKind.Bool)
             {
                 set._values[flag.Name] = value switch
@@ -97,7 +103,8 @@ internal sealed class FlagSet
                     throw new UsageException($"flag needs an argument: -{name}");
                 value = args[i];
             }
-            if (flag.Kind == FlagKind.Text)
+            Require(flag.Kind, name, value);
+            if (flag.Kind is not (FlagKind.List or FlagKind.Numbers))
             {
                 set._values[flag.Name] = value;
             }
@@ -109,6 +116,19 @@ internal sealed class FlagSet
             }
         }
         return set;
+    }
+
+    private static void Require(FlagKind kind, string name, string value)
+    {
+        string? wrong = kind switch
+        {
+            FlagKind.Number => GoNumbers.WhyNot(value, signed: true) is null ? null : "parse error",
+            FlagKind.Numbers => GoNumbers.WhyNot(value, signed: true),
+            FlagKind.Duration => GoNumbers.Duration(value) is null ? "parse error" : null,
+            _ => null,
+        };
+        if (wrong is not null)
+            throw new UsageException($"invalid value \"{value}\" for flag -{name}: {wrong}");
     }
 
     private static Flag? Find(ReadOnlySpan<Flag> flags, string name)
@@ -123,4 +143,11 @@ internal sealed class FlagSet
 }
 
 /// <summary>A command line that can't be read.</summary>
-internal sealed class UsageException(string message) : Exception(message);
+internal sealed class UsageException(string message, bool count = false) : Exception(message)
+{
+    /// <summary>Whether it is only the number of its arguments that is wrong.</summary>
+    public bool Count { get; } = count;
+}
+
+/// <summary>A command line that asks what it could be.</summary>
+internal sealed class HelpRequested : Exception;

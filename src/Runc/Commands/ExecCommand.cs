@@ -1,4 +1,5 @@
 using System.Globalization;
+using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
 using AotRuntime.Runc.Spec;
@@ -8,24 +9,31 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>exec</c>.</summary>
 internal static class ExecCommand
 {
-    private static readonly Flag[] Flags =
+    public static readonly Flag[] Flags =
     [
-        new("console-socket", "", FlagKind.Text), new("pidfd-socket", "", FlagKind.Text), new("cwd", "", FlagKind.Text),
-        new("env", "e", FlagKind.List), new("tty", "t", FlagKind.Bool), new("user", "u", FlagKind.Text),
-        new("additional-gids", "g", FlagKind.List), new("process", "p", FlagKind.Text), new("detach", "d", FlagKind.Bool),
-        new("pid-file", "", FlagKind.Text), new("process-label", "", FlagKind.Text), new("apparmor", "", FlagKind.Text),
-        new("no-new-privs", "", FlagKind.Bool), new("cap", "c", FlagKind.List), new("preserve-fds", "", FlagKind.Text),
-        new("cgroup", "", FlagKind.List), new("ignore-paused", "", FlagKind.Bool),
+        new("console-socket", "", FlagKind.Text, "unix socket that is sent the terminal's master"),
+        new("pidfd-socket", "", FlagKind.Text, "unix socket that is sent a pidfd of the process"),
+        new("cwd", "", FlagKind.Text, "working directory in the container"),
+        new("env", "e", FlagKind.List, "NAME=VALUE to add to the environment"),
+        new("tty", "t", FlagKind.Bool, "give it a terminal"),
+        new("user", "u", FlagKind.Text, "uid[:gid] to run as"),
+        new("additional-gids", "g", FlagKind.Numbers, "further groups"),
+        new("process", "p", FlagKind.Text, "file with the whole process of the spec"),
+        new("detach", "d", FlagKind.Bool, "return once the program runs"),
+        new("pid-file", "", FlagKind.Text, "file to write the pid to"),
+        new("process-label", "", FlagKind.Text, "SELinux label"),
+        new("apparmor", "", FlagKind.Text, "AppArmor profile"),
+        new("no-new-privs", "", FlagKind.Bool, "let it gain no privileges"),
+        new("cap", "c", FlagKind.List, "capability to add"),
+        new("preserve-fds", "", FlagKind.Number, "how many descriptors after standard error to pass on"),
+        new("cgroup", "", FlagKind.List, "[controller,...:]cgroup below the container's, to run in"),
+        new("ignore-paused", "", FlagKind.Bool, "also where the container is paused"),
     ];
 
-    public static int Run(Globals globals, List<string> args, int start)
+    public static int Run(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, Flags, stopAtFirst: true);
-        CommandLine.RequireArgs("exec", flags, 1, -1);
         try
         {
-            if (flags.Has("cgroup"))
-                throw new RuncException("--cgroup is not supported");
             var options = new ExecOptions
             {
                 Detach = flags.IsOn("detach"),
@@ -36,13 +44,45 @@ internal static class ExecCommand
                 PreserveFds = flags.Number("preserve-fds"),
             };
             Container container = Container.Load(globals.Root, flags.Args[0]);
-            return ContainerExec.Run(container, Process(flags, container), options);
+            ContainerExec.RequireRunning(container, options.IgnorePaused);
+            ProcessSpec process = Process(flags, container);
+            options.SubCgroups = SubCgroups(flags.List("cgroup"));
+            return ContainerExec.Run(container, process, options);
         }
         catch (RuncException e)
         {
             // 255, so that a caller can tell the runtime's failure from the program's.
             throw new ExecFailed($"exec failed: {e.Message}", e);
         }
+        catch (LinuxException e)
+        {
+            throw new ExecFailed($"exec failed: {e.Call} {e.Subject}: {e.Errno.Text()}", e);
+        }
+    }
+
+    /// <summary>Controller to cgroup below the container's; "" is cgroup2.</summary>
+    internal static Dictionary<string, string> SubCgroups(List<string> arguments)
+    {
+        var paths = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string argument in arguments)
+        {
+            int colon = argument.IndexOf(':');
+            if (colon < 0)
+            {
+                if (arguments.Count != 1)
+                    throw new RuncException($"invalid --cgroup argument: {argument} (missing <controller>: prefix)");
+                paths[""] = argument;
+                continue;
+            }
+            foreach (string controller in argument[..colon].Split(','))
+            {
+                if (controller.Length == 0)
+                    throw new RuncException($"invalid --cgroup argument: {argument} (empty <controller> prefix)");
+                if (!paths.TryAdd(controller, argument[(colon + 1)..]))
+                    throw new RuncException($"invalid --cgroup argument(s): controller {controller} specified multiple times");
+            }
+        }
+        return paths;
     }
 
     private static ProcessSpec Process(FlagSet flags, Container container)
@@ -74,7 +114,12 @@ internal static class ExecCommand
             process.NoNewPrivileges = flags.IsOn("no-new-privs");
         User(process.User, flags.Text("user"));
         foreach (string gid in flags.List("additional-gids"))
-            (process.User.AdditionalGids ??= []).Add(Id(gid, "additional-gids"));
+        {
+            long number = GoNumbers.Parse(gid);
+            if (number < 0)
+                throw new RuncException($"additional-gids must be a positive number {number}");
+            (process.User.AdditionalGids ??= []).Add(unchecked((uint)number));
+        }
         ProcessSetup.Require(process);
         return process;
     }

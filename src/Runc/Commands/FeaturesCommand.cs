@@ -10,10 +10,8 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>features</c> (runtime-spec, features.md): what engines ask before they write a spec, so it must be true.</summary>
 internal static class FeaturesCommand
 {
-    public static int Run(List<string> args, int start)
+    public static int Run(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
-        CommandLine.RequireArgs("features", flags, 0, 0);
         Output.Write(Encoding.UTF8.GetString(Json()) + "\n");
         return 0;
     }
@@ -36,7 +34,7 @@ internal static class FeaturesCommand
             json.WriteBoolean("v2", true);
             json.WriteBoolean("systemd", false);
             json.WriteBoolean("systemdUser", false);
-            json.WriteBoolean("rdma", false);
+            json.WriteBoolean("rdma", true);
             json.WriteEndObject();
             Seccomp(json);
             Enabled(json, "apparmor", false);
@@ -49,9 +47,11 @@ internal static class FeaturesCommand
             json.WriteStartObject("annotations");
             json.WriteString("io.github.seccomp.libseccomp.version", SeccompFilter.Version);
             json.WriteString("org.opencontainers.runc.checkpoint.enabled", "false");
+            json.WriteString("org.opencontainers.runc.commit", "aotruntime");
             json.WriteString("org.opencontainers.runc.version", RuncRole.Version);
             json.WriteEndObject();
-            Array(json, "potentiallyUnsafeConfigAnnotations", []);
+            // What a spec from elsewhere should not be trusted with: "org.systemd.property." is a prefix.
+            Array(json, "potentiallyUnsafeConfigAnnotations", ["bundle", "org.systemd.property.", "org.criu.config"]);
             json.WriteEndObject();
         }
         return stream.ToArray();

@@ -7,15 +7,14 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>kill</c>, <c>delete</c>, <c>pause</c> and <c>resume</c>.</summary>
 internal static class LifeCommands
 {
-    public static int Kill(Globals globals, List<string> args, int start)
+    /// <summary>--all: containers without a pid namespace of their own are signalled whole anyway, but shims still ask for it.</summary>
+    public static readonly Flag[] KillFlags = [new("all", "a", FlagKind.Bool)];
+
+    public static readonly Flag[] DeleteFlags = [new("force", "f", FlagKind.Bool, "kill the container if it still runs")];
+
+    public static int Kill(Globals globals, FlagSet flags)
     {
-        // `kill ID -9` is not a flag.
-        FlagSet flags = FlagSet.Parse(args, start, [new Flag("all", "a", FlagKind.Bool)], stopAtFirst: true);
         bool all = flags.IsOn("all");
-        // Shims of containerd 1.x put it last.
-        if (flags.Args.Count > 1 && flags.Args.Remove("--all"))
-            all = true;
-        CommandLine.RequireArgs("kill", flags, 1, 2);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         int signal = CommandLine.Signal(flags.Args.Count > 1 ? flags.Args[1] : "SIGTERM");
         try
@@ -29,10 +28,8 @@ internal static class LifeCommands
         return 0;
     }
 
-    public static int Delete(Globals globals, List<string> args, int start)
+    public static int Delete(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [new Flag("force", "f", FlagKind.Bool)], stopAtFirst: false);
-        CommandLine.RequireArgs("delete", flags, 1, 1);
         string id = flags.Args[0];
         bool force = flags.IsOn("force");
         string directory = StateStore.DirectoryOf(globals.Root, id);
@@ -61,10 +58,8 @@ internal static class LifeCommands
         }
     }
 
-    public static int Pause(Globals globals, List<string> args, int start)
+    public static int Pause(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
-        CommandLine.RequireArgs("pause", flags, 1, 1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         if (container.GetStatus() is not (Status.Running or Status.Created))
             throw new RuncException("container not running");
@@ -72,10 +67,8 @@ internal static class LifeCommands
         return 0;
     }
 
-    public static int Resume(Globals globals, List<string> args, int start)
+    public static int Resume(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
-        CommandLine.RequireArgs("resume", flags, 1, 1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         if (container.GetStatus() != Status.Paused)
             throw new RuncException("container not paused");

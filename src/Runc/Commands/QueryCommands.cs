@@ -10,19 +10,22 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>state</c>, <c>list</c> and <c>ps</c>.</summary>
 internal static class QueryCommands
 {
-    public static int State(Globals globals, List<string> args, int start)
+    public static readonly Flag[] ListFlags =
+    [
+        new("format", "f", FlagKind.Text, "\"table\" (default) or \"json\""), new("quiet", "q", FlagKind.Bool, "only the ids"),
+    ];
+
+    public static readonly Flag[] PsFlags = [new("format", "f", FlagKind.Text, "\"table\" (default) or \"json\"")];
+
+    public static int State(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
-        CommandLine.RequireArgs("state", flags, 1, 1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         Output.Write(Describe(container, "", indented: true));
         return 0;
     }
 
-    public static int List(Globals globals, List<string> args, int start)
+    public static int List(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [new Flag("format", "f", FlagKind.Text), new Flag("quiet", "q", FlagKind.Bool)], stopAtFirst: false);
-        CommandLine.RequireArgs("list", flags, 0, 0);
         var containers = new List<Container>();
         if (Directory.Exists(globals.Root))
         {
@@ -30,8 +33,16 @@ internal static class QueryCommands
             Array.Sort(directories, StringComparer.Ordinal);
             foreach (string directory in directories)
             {
-                if (Container.TryLoad(directory) is { } container)
-                    containers.Add(container);
+                try
+                {
+                    if (Container.TryLoad(directory) is { } container)
+                        containers.Add(container);
+                }
+                catch (RuncException e)
+                {
+                    // One that can't be read must not hide the others.
+                    Output.Error($"load container {Path.GetFileName(directory)}: {e.Message}\n");
+                }
             }
         }
         else if (globals.RootGiven)
@@ -61,10 +72,8 @@ internal static class QueryCommands
     }
 
     /// <summary>The container's processes: their pids, or ps(1) filtered to them.</summary>
-    public static int Ps(Globals globals, List<string> args, int start)
+    public static int Ps(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [new Flag("format", "f", FlagKind.Text)], stopAtFirst: true);
-        CommandLine.RequireArgs("ps", flags, 1, -1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         List<int> pids = container.Cgroups.Processes();
         switch (flags.Text("format", "table"))
@@ -180,15 +189,18 @@ internal static class QueryCommands
     /// <summary>The user that made the container, by name where /etc/passwd has one.</summary>
     private static string Owner(Container container)
     {
-        string? uid = null;
-        foreach (string line in File.ReadLines("/proc/self/status"))
+        string uid;
+        try
         {
-            if (line.StartsWith("Uid:", StringComparison.Ordinal))
-                uid = Fields(line)[2];
+            using Microsoft.Win32.SafeHandles.SafeFileHandle directory = Sys.Open(container.StateDirectory, OpenFlags.Path);
+            if (Sys.TryStatAt(directory, "\0"u8, out FileStatus status) != Errno.None)
+                return "";
+            uid = status.Uid.ToString(CultureInfo.InvariantCulture);
         }
-        _ = container;
-        if (uid is null)
-            return "";
+        catch (LinuxException)
+        {
+            return ""; // it was deleted meanwhile
+        }
         if (uid == "0")
             return "root";
         foreach (string line in File.Exists("/etc/passwd") ? File.ReadLines("/etc/passwd") : [])

@@ -7,19 +7,53 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>spec</c>: a config.json to begin with.</summary>
 internal static class SpecCommand
 {
-    public static int Run(Globals globals, List<string> args, int start)
+    public static readonly Flag[] Flags =
+    [
+        new("bundle", "b", FlagKind.Text, "the bundle's directory (default: the working directory)"),
+        new("rootless", "", FlagKind.Bool, "for a user without root's rights"),
+    ];
+
+    public static int Run(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [new Flag("bundle", "b", FlagKind.Text), new Flag("rootless", "", FlagKind.Bool)], stopAtFirst: false);
-        CommandLine.RequireArgs("spec", flags, 0, 0);
-        if (flags.IsOn("rootless"))
-            throw new RuncException("spec --rootless is not supported");
         string bundle = flags.Text("bundle");
-        string path = bundle.Length == 0 ? SpecFile.Config : bundle.TrimEnd('/') + "/" + SpecFile.Config;
-        if (File.Exists(path))
+        if (bundle.Length > 0)
+        {
+            try
+            {
+                Sys.Chdir(bundle);
+            }
+            catch (LinuxException e)
+            {
+                throw new RuncException($"chdir {bundle}: {e.Errno.Text()}", e);
+            }
+        }
+        if (File.Exists(SpecFile.Config))
             throw new RuncException($"File {SpecFile.Config} exists. Remove it first");
-        Sys.CreateSmallFile(path, System.Text.Encoding.UTF8.GetBytes(Template), 0x1b6);
+        string spec = flags.IsOn("rootless") ? Rootless(Sys.EffectiveUser(), Sys.EffectiveGroup()) : Template;
+        Sys.CreateSmallFile(SpecFile.Config, System.Text.Encoding.UTF8.GetBytes(spec), 0x1b6);
         return 0;
     }
+
+    /// <summary>
+    /// The template for a user: a user namespace that maps the user alone to root, the host's network, no limits; /sys is bound, since only
+    /// the owner of a network namespace may mount one, and the group of terminals has no id.
+    /// </summary>
+    internal static string Rootless(uint uid, uint gid)
+    {
+        string text = Template;
+        text = Replace(text, ",\n\t\t\t\t\"gid=5\"", "");
+        text = Replace(text, "\"type\": \"sysfs\",\n\t\t\t\"source\": \"sysfs\",\n\t\t\t\"options\": [\n", "\"type\": \"none\",\n\t\t\t\"source\": \"/sys\",\n\t\t\t\"options\": [\n\t\t\t\t\"rbind\",\n");
+        int resources = text.IndexOf("\t\t\"resources\": {", StringComparison.Ordinal), namespaces = text.IndexOf("\t\t\"namespaces\": [", StringComparison.Ordinal);
+        text = text[..resources] + Mapping("uidMappings", uid) + Mapping("gidMappings", gid) + text[namespaces..];
+        text = Replace(text, "\t\t\t{\n\t\t\t\t\"type\": \"network\"\n\t\t\t},\n", "");
+        return Replace(text, "\t\t\t\t\"type\": \"cgroup\"\n\t\t\t}\n", "\t\t\t\t\"type\": \"user\"\n\t\t\t}\n");
+    }
+
+    private static string Mapping(string name, uint id) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"\t\t\"{name}\": [\n\t\t\t{{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": {id},\n\t\t\t\t\"size\": 1\n\t\t\t}}\n\t\t],\n");
+
+    private static string Replace(string text, string old, string replacement) =>
+        text.Contains(old, StringComparison.Ordinal) ? text.Replace(old, replacement, StringComparison.Ordinal) : throw new InvalidOperationException(old);
 
     internal const string Template = """
         {

@@ -7,37 +7,33 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>create</c>, <c>run</c> and <c>start</c>.</summary>
 internal static class StartCommands
 {
-    private static readonly Flag[] CreateFlags =
+    public static readonly Flag[] CreateFlags =
     [
-        new("bundle", "b", FlagKind.Text), new("console-socket", "", FlagKind.Text), new("pidfd-socket", "", FlagKind.Text),
-        new("pid-file", "", FlagKind.Text), new("no-pivot", "", FlagKind.Bool), new("no-new-keyring", "", FlagKind.Bool),
-        new("preserve-fds", "", FlagKind.Text),
+        new("bundle", "b", FlagKind.Text, "the bundle's directory (default: the working directory)"),
+        new("console-socket", "", FlagKind.Text, "unix socket that is sent the terminal's master"),
+        new("pidfd-socket", "", FlagKind.Text, "unix socket that is sent a pidfd of the first process"),
+        new("pid-file", "", FlagKind.Text, "file to write the first process's pid to"),
+        new("no-pivot", "", FlagKind.Bool, "move the root instead of pivoting, for a rootfs on a ramdisk"),
+        new("no-new-keyring", "", FlagKind.Bool, "stay in the caller's session keyring"),
+        new("preserve-fds", "", FlagKind.Number, "how many descriptors after standard error and $LISTEN_FDS to pass on"),
     ];
 
-    private static readonly Flag[] RunFlags =
+    public static readonly Flag[] RunFlags =
     [
-        .. CreateFlags, new("detach", "d", FlagKind.Bool), new("keep", "", FlagKind.Bool), new("no-subreaper", "", FlagKind.Bool),
+        .. CreateFlags,
+        new("detach", "d", FlagKind.Bool, "return once the program runs"),
+        new("keep", "", FlagKind.Bool, "keep the container's state when it has ended"),
+        new("no-subreaper", "", FlagKind.Bool, "do not adopt processes whose parents ended"),
+        new("trace", "", FlagKind.Text, "file to write the start's timeline to"),
     ];
 
-    public static int Create(Globals globals, List<string> args, int start)
-    {
-        FlagSet flags = FlagSet.Parse(args, start, CreateFlags, stopAtFirst: false);
-        CommandLine.RequireArgs("create", flags, 1, 1);
-        return Begin("create", globals, flags, createOnly: true);
-    }
+    public static int Create(Globals globals, FlagSet flags) => Begin("create", globals, flags, createOnly: true);
 
-    public static int Run(Globals globals, List<string> args, int start)
-    {
-        FlagSet flags = FlagSet.Parse(args, start, RunFlags, stopAtFirst: false);
-        CommandLine.RequireArgs("run", flags, 1, 1);
-        return Begin("run", globals, flags, createOnly: false);
-    }
+    public static int Run(Globals globals, FlagSet flags) => Begin("run", globals, flags, createOnly: false);
 
     /// <summary>Lets a created container's program begin.</summary>
-    public static int Start(Globals globals, List<string> args, int start)
+    public static int Start(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, [], stopAtFirst: false);
-        CommandLine.RequireArgs("start", flags, 1, 1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
         switch (container.GetStatus())
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
+using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Commands;
@@ -9,24 +10,40 @@ namespace AotRuntime.Runc.Commands;
 /// <summary><c>update</c>: new limits for a container that exists.</summary>
 internal static class UpdateCommand
 {
-    private static readonly Flag[] Flags =
+    public static readonly Flag[] Flags =
     [
-        new("resources", "r", FlagKind.Text), new("blkio-weight", "", FlagKind.Text), new("cpu-period", "", FlagKind.Text),
-        new("cpu-quota", "", FlagKind.Text), new("cpu-burst", "", FlagKind.Text), new("cpu-share", "", FlagKind.Text),
-        new("cpu-rt-period", "", FlagKind.Text), new("cpu-rt-runtime", "", FlagKind.Text), new("cpuset-cpus", "", FlagKind.Text),
-        new("cpuset-mems", "", FlagKind.Text), new("kernel-memory", "", FlagKind.Text), new("kernel-memory-tcp", "", FlagKind.Text),
-        new("memory", "", FlagKind.Text), new("cpu-idle", "", FlagKind.Text), new("memory-reservation", "", FlagKind.Text),
-        new("memory-swap", "", FlagKind.Text), new("pids-limit", "", FlagKind.Text),
+        new("resources", "r", FlagKind.Text, "file with the spec's resources, or - for standard input; other flags then do not count"),
+        new("blkio-weight", "", FlagKind.Number, "weight of block I/O, 10 to 1000"),
+        new("cpu-period", "", FlagKind.Text, "period of the CPU quota in microseconds"),
+        new("cpu-quota", "", FlagKind.Text, "CPU time in microseconds that may be used in one period"),
+        new("cpu-burst", "", FlagKind.Text, "unused quota in microseconds that may be saved up"),
+        new("cpu-share", "", FlagKind.Text, "share of CPU time against other containers"),
+        new("cpu-rt-period", "", FlagKind.Text, "period of the real-time quota in microseconds"),
+        new("cpu-rt-runtime", "", FlagKind.Text, "real-time quota in microseconds"),
+        new("cpuset-cpus", "", FlagKind.Text, "the CPUs to use, as 0-2,5"),
+        new("cpuset-mems", "", FlagKind.Text, "the memory nodes to use"),
+        new("kernel-memory", "", FlagKind.Text),
+        new("kernel-memory-tcp", "", FlagKind.Text),
+        new("memory", "", FlagKind.Text, "most memory, as 64m"),
+        new("cpu-idle", "", FlagKind.Text, "1: only CPU time that nobody else wants"),
+        new("memory-reservation", "", FlagKind.Text, "memory that is left alone where others run short"),
+        new("memory-swap", "", FlagKind.Text, "most memory and swap together; -1 is no limit"),
+        new("pids-limit", "", FlagKind.Number, "most processes and threads"),
+        new("l3-cache-schema", "", FlagKind.Text, "Intel RDT: schema of the L3 cache"),
+        new("mem-bw-schema", "", FlagKind.Text, "Intel RDT: schema of the memory bandwidth"),
     ];
 
-    public static int Run(Globals globals, List<string> args, int start)
+    public static int Run(Globals globals, FlagSet flags)
     {
-        FlagSet flags = FlagSet.Parse(args, start, Flags, stopAtFirst: false);
-        CommandLine.RequireArgs("update", flags, 1, 1);
         Container container = Container.Load(globals.Root, flags.Args[0]);
+        ResourcesSpec resources = Resources(flags);
+        if (flags.Text("l3-cache-schema").Length > 0)
+            throw new RuncException("Intel RDT/CAT: l3 cache schema is not enabled");
+        if (flags.Text("mem-bw-schema").Length > 0)
+            throw new RuncException("Intel RDT/MBA: memory bandwidth schema is not enabled");
         if (container.GetStatus() == Status.Stopped)
             throw new RuncException(Container.NotRunning);
-        container.Cgroups.Apply(Resources(flags), devices: false);
+        container.Cgroups.Apply(resources, devices: false);
         return 0;
     }
 
@@ -34,33 +51,51 @@ internal static class UpdateCommand
     {
         string file = flags.Text("resources");
         if (file.Length > 0)
-            return SpecFile.Parse(Sys.ReadSmallFile(file == "-" ? "/proc/self/fd/0" : file), SpecJson.Default.ResourcesSpec, file);
+            return SpecFile.Parse(Read(file), SpecJson.Default.ResourcesSpec, file);
         var resources = new ResourcesSpec { Memory = new MemorySpec(), Cpu = new CpuSpec(), Pids = new PidsSpec(), BlockIo = new BlockIoSpec() };
-        resources.BlockIo.Weight = (ushort?)Number(flags, "blkio-weight");
-        resources.Cpu.Period = (ulong?)Number(flags, "cpu-period");
-        resources.Cpu.Quota = Number(flags, "cpu-quota");
-        resources.Cpu.Burst = (ulong?)Number(flags, "cpu-burst");
-        resources.Cpu.Shares = (ulong?)Number(flags, "cpu-share");
-        resources.Cpu.RealtimePeriod = (ulong?)Number(flags, "cpu-rt-period");
-        resources.Cpu.RealtimeRuntime = Number(flags, "cpu-rt-runtime");
-        resources.Cpu.Idle = Number(flags, "cpu-idle");
+        resources.BlockIo.Weight = unchecked((ushort)flags.Number("blkio-weight"));
         resources.Cpu.Cpus = flags.Text("cpuset-cpus");
         resources.Cpu.Mems = flags.Text("cpuset-mems");
+        resources.Cpu.Idle = Signed(flags, "cpu-idle");
+        resources.Cpu.Burst = Unsigned(flags, "cpu-burst");
+        resources.Cpu.Period = Unsigned(flags, "cpu-period");
+        resources.Cpu.RealtimePeriod = Unsigned(flags, "cpu-rt-period");
+        resources.Cpu.Shares = Unsigned(flags, "cpu-share");
+        resources.Cpu.Quota = Signed(flags, "cpu-quota");
+        resources.Cpu.RealtimeRuntime = Signed(flags, "cpu-rt-runtime");
         resources.Memory.Limit = Bytes(flags, "memory");
-        resources.Memory.Reservation = Bytes(flags, "memory-reservation");
         resources.Memory.Swap = Bytes(flags, "memory-swap");
-        resources.Pids.Limit = Number(flags, "pids-limit");
+        long? kernel = Bytes(flags, "kernel-memory") ?? Bytes(flags, "kernel-memory-tcp");
+        resources.Memory.Reservation = Bytes(flags, "memory-reservation");
+        resources.Pids.Limit = flags.Number("pids-limit");
+        if (kernel is not null)
+            RuncLog.Warn("Kernel memory settings are ignored and will be removed");
         return resources;
     }
 
-    private static long? Number(FlagSet flags, string name)
+    private static byte[] Read(string file)
+    {
+        try
+        {
+            return Sys.ReadSmallFile(file == "-" ? "/proc/self/fd/0" : file);
+        }
+        catch (LinuxException e)
+        {
+            throw new RuncException($"open {file}: {e.Errno.Text()}", e);
+        }
+    }
+
+    private static long? Signed(FlagSet flags, string name) => Checked(flags, name, signed: true) is { } text ? GoNumbers.Parse(text) : null;
+
+    private static ulong? Unsigned(FlagSet flags, string name) =>
+        Checked(flags, name, signed: false) is { } text ? ulong.Parse(text, CultureInfo.InvariantCulture) : null;
+
+    private static string? Checked(FlagSet flags, string name, bool signed)
     {
         string text = flags.Text(name);
         if (text.Length == 0)
             return null;
-        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
-            ? number
-            : throw new RuncException($"invalid value for {name}: strconv.ParseInt: parsing \"{text}\": invalid syntax");
+        return GoNumbers.WhyNot(text, signed) is { } wrong ? throw new RuncException($"invalid value for {name}: {wrong}") : text;
     }
 
     private static long? Bytes(FlagSet flags, string name)
@@ -68,7 +103,15 @@ internal static class UpdateCommand
         string text = flags.Text(name);
         if (text.Length == 0)
             return null;
-        return text == "-1" ? -1 : ParseBytes(text) ?? throw new RuncException($"invalid value for {name}: invalid size: '{text}'");
+        if (text == "-1")
+            return -1;
+        if (ParseBytes(text) is { } bytes)
+            return bytes;
+        // docker/go-units tells a suffix that is none from what is no number at all.
+        string suffix = text.TrimStart(' ').TrimStart("0123456789.".ToCharArray()).Trim();
+        throw new RuncException(suffix.Length > 0 && suffix.Length < text.Length && char.IsAsciiDigit(text[0])
+            ? $"invalid value for {name}: invalid suffix: '{suffix}'"
+            : $"invalid value for {name}: invalid size: '{text}'");
     }
 
     /// <summary>"64m", "1.5GiB", "1024": powers of 1024; null for what is no size.</summary>

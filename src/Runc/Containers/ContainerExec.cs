@@ -16,6 +16,9 @@ internal sealed class ExecOptions
     public string ConsoleSocket = "";
     public string PidFdSocket = "";
     public int PreserveFds;
+
+    /// <summary>Cgroups below the container's own, by controller.</summary>
+    public Dictionary<string, string> SubCgroups = [];
 }
 
 /// <summary>Starts a further process in a container.</summary>
@@ -25,11 +28,6 @@ internal static class ContainerExec
     /// <exception cref="RuncException">It could not be started.</exception>
     public static int Run(Container container, ProcessSpec process, ExecOptions options)
     {
-        Status status = container.GetStatus();
-        if (status == Status.Stopped)
-            throw new RuncException("cannot exec in a stopped container");
-        if (status == Status.Paused && !options.IgnorePaused)
-            throw new RuncException("cannot exec in a paused container (use --ignore-paused to override)");
         using SafeFileHandle init = container.OpenInit() ?? throw new RuncException("cannot exec in a stopped container");
         using ProcessIo io = ProcessIo.Open(process, options.Detach, options.ConsoleSocket, options.PidFdSocket, options.PreserveFds);
         using var session = new LaunchSession();
@@ -55,6 +53,16 @@ internal static class ContainerExec
         return options.Detach ? 0 : Launcher.Supervise(session.Pid, session.PidFd!, io.Master);
     }
 
+    /// <exception cref="RuncException">Nothing can be started in the container as it is.</exception>
+    public static void RequireRunning(Container container, bool ignorePaused)
+    {
+        Status status = container.GetStatus();
+        if (status == Status.Stopped)
+            throw new RuncException("cannot exec in a stopped container");
+        if (status == Status.Paused && !ignorePaused)
+            throw new RuncException("cannot exec in a paused container (use --ignore-paused to override)");
+    }
+
     private static void Launch(Container container, ProcessSpec process, ExecOptions options, SafeFileHandle init, ProcessIo io, LaunchSession session, List<SafeFileHandle> keep)
     {
         ulong namespaces = 0;
@@ -73,10 +81,10 @@ internal static class ContainerExec
             ExtraFds = io.ExtraFds,
             NoNewKeyring = container.State.NoNewKeyring,
             OwnStdio = options.Detach,
-            Env = io.EnvOf(process),
+            Env = Environment(io, process),
             Seccomp = container.State.Seccomp?.Load(container.StateDirectory),
         };
-        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd);
+        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, options.SubCgroups);
         if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)
         {
             SafeFileHandle root = Sys.Open($"/proc/{container.State.Pid}/root", OpenFlags.Path | OpenFlags.Directory);
@@ -98,6 +106,18 @@ internal static class ContainerExec
                 Sys.SetNs(own, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
         Converse(session, process, container, inputs.Seccomp);
+    }
+
+    private static List<string> Environment(ProcessIo io, ProcessSpec process)
+    {
+        try
+        {
+            return io.EnvOf(process);
+        }
+        catch (RuncException e)
+        {
+            throw new RuncException($"unable to start container process: {e.Message}", e);
+        }
     }
 
     private static void Converse(LaunchSession session, ProcessSpec process, Container container, SeccompProgram? seccomp)

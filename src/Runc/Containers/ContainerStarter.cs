@@ -193,13 +193,12 @@ internal sealed class ContainerStarter
             NoPivot = _options.NoPivot,
             NoNewKeyring = _options.NoNewKeyring,
             OwnStdio = Detached,
-            Env = io.EnvOf(_spec.Process!),
+            Env = Environment(io),
             Seccomp = _seccomp,
             HookState = status => Container.StateAround(_state!, status),
         };
         inputs.Mounts = MountPlanner.Plan(_spec, _options.Bundle, _cgroups!, inputs.MountLinks);
-        if (InitPlan.HasNamespace(_linux, "user"))
-            OpenBindSources(inputs.Mounts);
+        BindSources.Open(inputs.Mounts, all: InitPlan.HasNamespace(_linux, "user"), _keep);
         _cgroups!.OpenForJoin(inputs.Cgroups, _keep, out inputs.CgroupFd);
         if (_options.CreateOnly)
             inputs.FifoFd = MakeFifo();
@@ -219,6 +218,18 @@ internal sealed class ContainerStarter
         Converse(session);
     }
 
+    private List<string> Environment(ProcessIo io)
+    {
+        try
+        {
+            return io.EnvOf(_spec.Process!);
+        }
+        catch (RuncException e)
+        {
+            throw new RuncException($"unable to start container process: error during container init: {e.Message}", e);
+        }
+    }
+
     private void Converse(LaunchSession session)
     {
         bool ready = false;
@@ -229,7 +240,7 @@ internal sealed class ContainerStarter
                 switch (session.Next())
                 {
                     case SyncKind.Maps:
-                        ProcessSetup.WriteMaps(session.Pid, _linux);
+                        IdMaps.Write(session.Pid, _linux.UidMappings, _linux.GidMappings);
                         session.Answer();
                         break;
                     case SyncKind.Hooks:
@@ -289,12 +300,13 @@ internal sealed class ContainerStarter
     }
 
     /// <summary>
-    /// Opens namespaces that are given by path. A pid namespace is joined here, since only children are born into it;
-    /// what is returned leads back.
+    /// Opens namespaces that are given by path. A pid namespace is joined here, since only children are born into it (unless it
+    /// may belong to a user namespace that the child joins first); what is returned leads back.
     /// </summary>
     private SafeFileHandle? JoinNamespaces(InitInputs inputs)
     {
         SafeFileHandle? own = null;
+        bool joinsUser = InitPlan.HasNamespace(_linux, "user") && !InitPlan.IsNew(_linux, "user");
         foreach (NamespaceSpec ns in _linux.Namespaces ?? [])
         {
             if (string.IsNullOrEmpty(ns.Path))
@@ -310,33 +322,12 @@ internal sealed class ContainerStarter
             }
             _keep.Add(handle);
             inputs.Joined.Add(new JoinedNamespace(ns.Type, (int)handle.DangerousGetHandle(), ns.Path));
-            if (ns.Type != "pid")
+            if (ns.Type != "pid" || joinsUser)
                 continue;
             own = Sys.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
             Sys.SetNs(handle, (int)NamespaceNames.CLONE_NEWPID, ns.Path);
         }
         return own;
-    }
-
-    /// <summary>The root of a user namespace may not be allowed to reach what is to be bound: opened here, with our rights.</summary>
-    private void OpenBindSources(List<PlannedMount> mounts)
-    {
-        foreach (PlannedMount mount in mounts)
-        {
-            if ((mount.Flags.Flags & MountOptionTable.MS_BIND) == 0)
-                continue;
-            SafeFileHandle tree;
-            try
-            {
-                tree = Sys.CloneTree(mount.Source, (mount.Flags.Flags & MountOptionTable.MS_REC) != 0);
-            }
-            catch (LinuxException e)
-            {
-                throw new RuncException($"failed to fulfil mount request: open {mount.Source}: {e.Errno.Text()}", e);
-            }
-            _keep.Add(tree);
-            mount.SourceFd = (int)tree.DangerousGetHandle();
-        }
     }
 
     private void Undo(LaunchSession session)

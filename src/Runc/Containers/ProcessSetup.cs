@@ -36,12 +36,12 @@ internal sealed class ProcessIo : IDisposable
         if (process.Terminal)
         {
             if (consoleSocket.Length > 0)
-                io.ConsoleSocket = Launcher.ConnectUnix(consoleSocket);
+                io.ConsoleSocket = Connect(consoleSocket, "");
             else
                 (io._receiving, io.ConsoleSocket) = Launcher.SocketPair(Launcher.Stream);
         }
         if (pidFdSocket.Length > 0)
-            io.PidFdSocket = Launcher.ConnectUnix(pidFdSocket);
+            io.PidFdSocket = Connect(pidFdSocket, $"failed to dail {pidFdSocket}: ");
 
         // systemd's socket activation: LISTEN_FDS descriptors from 3 on, if they are meant for this process.
         if (Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
@@ -56,6 +56,18 @@ internal sealed class ProcessIo : IDisposable
         return io;
     }
 
+    private static SafeFileHandle Connect(string path, string before)
+    {
+        try
+        {
+            return Launcher.ConnectUnix(path);
+        }
+        catch (LinuxException e)
+        {
+            throw new RuncException($"{before}dial unix {path}: connect: {e.Errno.Text()}", e);
+        }
+    }
+
     /// <summary>The environment, with what socket activation adds; of two with one name the last counts.</summary>
     public List<string> EnvOf(ProcessSpec process)
     {
@@ -64,7 +76,9 @@ internal sealed class ProcessIo : IDisposable
         {
             int equals = entry.IndexOf('=');
             if (equals <= 0)
-                throw new RuncException($"invalid environment variable: \"{entry}\"");
+                throw new RuncException(equals < 0 ? "invalid environment variable: missing '='" : "invalid environment variable: name cannot be empty");
+            if (entry.Contains('\0'))
+                throw new RuncException($"invalid environment variable \"{entry[..equals]}\": contains nul byte (\\x00)");
             string name = entry[..(equals + 1)];
             int known = env.FindIndex(e => e.StartsWith(name, StringComparison.Ordinal));
             if (known >= 0)
@@ -131,13 +145,6 @@ internal static class ProcessSetup
         }
     }
 
-    /// <summary>uid_map and gid_map of a new user namespace.</summary>
-    public static void WriteMaps(int pid, LinuxSpec linux)
-    {
-        Map(pid, "uid_map", linux.UidMappings);
-        Map(pid, "gid_map", linux.GidMappings);
-    }
-
     /// <summary>Writes the pid so that a reader sees all of it or no file.</summary>
     public static void WritePidFile(string path, int pid)
     {
@@ -171,23 +178,5 @@ internal static class ProcessSetup
             throw new RuncException("selinux label is specified in config, but selinux is disabled or not supported");
         if (!string.IsNullOrEmpty(process.ApparmorProfile))
             throw new RuncException("apparmor: config provided but apparmor not supported");
-    }
-
-    private static void Map(int pid, string name, List<IdMapSpec>? maps)
-    {
-        if (maps is not { Count: > 0 })
-            return;
-        var text = new System.Text.StringBuilder();
-        foreach (IdMapSpec map in maps)
-            text.Append(CultureInfo.InvariantCulture, $"{map.ContainerId} {map.HostId} {map.Size}\n");
-        string file = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/{name}");
-        try
-        {
-            Sys.WriteSmallFile(file, text.ToString());
-        }
-        catch (LinuxException e)
-        {
-            throw new RuncException($"failed to update {file}: {e.Errno.Text()}", e);
-        }
     }
 }

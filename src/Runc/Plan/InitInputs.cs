@@ -9,6 +9,9 @@ internal readonly record struct JoinedNamespace(string Type, int Fd, string Path
 /// <summary>A cgroup that is joined by its open <c>tasks</c> file.</summary>
 internal readonly record struct JoinedCgroup(int Fd, string Path);
 
+/// <summary>The ids of an id-mapped mount: given, or those of a user namespace.</summary>
+internal sealed record IdMapping(List<IdMapSpec>? Uids, List<IdMapSpec>? Gids, string? Path, bool Recursive);
+
 /// <summary>A mount as the launcher makes it; what a spec's one mount of type cgroup stands for is several of these.</summary>
 internal sealed class PlannedMount
 {
@@ -18,6 +21,8 @@ internal sealed class PlannedMount
     public MountFlags Flags = new();
     /// <summary>A detached mount that the parent has opened, or -1.</summary>
     public int SourceFd = -1;
+    /// <summary>Ids to map, where it is an id-mapped mount.</summary>
+    public IdMapping? Ids;
     /// <summary>Where cgroup2 can't be mounted, bind the host's.</summary>
     public bool CgroupFallback;
 }

@@ -137,60 +137,66 @@ internal static class InitPlan
 
     private static void Namespaces(PlanWriter plan, InitInputs inputs, LinuxSpec linux, bool userNamespace)
     {
-        ulong fresh = 0;
+        ulong fresh = 0, joined = 0;
         foreach (NamespaceSpec ns in linux.Namespaces ?? [])
         {
             if (string.IsNullOrEmpty(ns.Path))
                 fresh |= NamespaceNames.Flag(ns.Type);
+            else
+                joined |= NamespaceNames.Flag(ns.Type);
         }
+        bool newUser = (fresh & NamespaceNames.CLONE_NEWUSER) != 0, joinsUser = (joined & NamespaceNames.CLONE_NEWUSER) != 0;
+        bool time = (fresh & NamespaceNames.CLONE_NEWTIME) != 0;
+        Join(plan, inputs, joinsUser);
+
         // A cgroup namespace's root is the cgroup at its making: only after the cgroups are joined.
         ulong late = fresh & NamespaceNames.CLONE_NEWCGROUP;
-        bool time = (fresh & NamespaceNames.CLONE_NEWTIME) != 0;
-        fresh &= ~(NamespaceNames.CLONE_NEWCGROUP | NamespaceNames.CLONE_NEWTIME);
-
-        bool joinsUser = false;
-        foreach (JoinedNamespace ns in inputs.Joined)
-        {
-            if (ns.Type == "user")
-            {
-                joinsUser = true;
-                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.CLONE_NEWUSER).Text(ns.Path);
-            }
-        }
-        foreach (JoinedNamespace ns in inputs.Joined)
-        {
-            if (ns.Type is not ("user" or "pid"))
-                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.Flag(ns.Type)).Text(ns.Path);
-        }
-
-        // In a user namespace the others are made by its root, once there is one: they belong to it, and so do their files.
+        fresh &= ~(NamespaceNames.CLONE_NEWCGROUP | NamespaceNames.CLONE_NEWTIME | NamespaceNames.CLONE_NEWUSER);
         ulong first = fresh;
         if (userNamespace)
         {
-            first &= NamespaceNames.CLONE_NEWUSER | NamespaceNames.CLONE_NEWPID;
+            // The others are made by its root, once there is one: they belong to it, and so do their files.
+            first &= NamespaceNames.CLONE_NEWPID;
             late |= fresh & ~first;
         }
-        if (joinsUser || time)
+        if (newUser)
         {
-            // Children are born into the new time, and into a pid namespace that belongs to the joined user namespace.
-            if (joinsUser)
-                plan.Op(PlanOp.RootIds);
-            if (time)
-                Time(plan, linux);
-            if (time || first != 0)
-                plan.Op(PlanOp.Fork).U64(first);
-        }
-        else
-        {
-            plan.CloneFlags = first;
-        }
-        if (IsNew(linux, "user"))
-        {
+            // What is joined belongs to others: with our rights, so before those are given up for the user namespace's.
+            ulong clone = NamespaceNames.CLONE_NEWUSER | (time ? 0 : first);
+            if ((joined & ~NamespaceNames.CLONE_NEWPID) != 0)
+                plan.Op(PlanOp.Fork).U64(clone);
+            else
+                plan.CloneFlags = clone;
             plan.Sync(SyncKind.Maps, wait: true);
-            plan.Op(PlanOp.RootIds);
         }
+        // Before the ids change: then this process's files in /proc are no longer its own.
+        if (time)
+            Time(plan, linux);
+        if (userNamespace)
+            plan.Op(PlanOp.RootIds);
+        // Children are born into the new time, into a pid namespace that was joined, and into one that belongs to a joined user namespace.
+        bool joinsPid = joinsUser && (joined & NamespaceNames.CLONE_NEWPID) != 0;
+        if (time || joinsPid || (joinsUser && first != 0))
+            plan.Op(PlanOp.Fork).U64(first);
+        else if (!newUser)
+            plan.CloneFlags = first;
         if (late != 0)
             plan.Op(PlanOp.Unshare).U64(late);
+    }
+
+    /// <summary>A user namespace comes first, since the others may belong to it; a pid namespace was joined by the parent unless it is one of those.</summary>
+    private static void Join(PlanWriter plan, InitInputs inputs, bool joinsUser)
+    {
+        foreach (JoinedNamespace ns in inputs.Joined)
+        {
+            if (ns.Type == "user")
+                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.CLONE_NEWUSER).Text(ns.Path);
+        }
+        foreach (JoinedNamespace ns in inputs.Joined)
+        {
+            if (ns.Type != "user" && (ns.Type != "pid" || joinsUser))
+                plan.Op(PlanOp.SetNs).Fd(ns.Fd).U64(NamespaceNames.Flag(ns.Type)).Text(ns.Path);
+        }
     }
 
     private static void Time(PlanWriter plan, LinuxSpec linux)
@@ -212,6 +218,8 @@ internal static class InitPlan
         {
             asked = MountOptionTable.PropagationFlag(linux.RootfsPropagation)
                 ?? throw new RuncException($"rootfsPropagation={linux.RootfsPropagation} is not supported");
+            if (inputs.NoPivot && (asked & MountOptionTable.MS_PRIVATE) != 0)
+                throw new RuncException("rootfsPropagation of [r]private is not safe without pivot_root");
         }
         if (mountNamespace)
         {

@@ -1,3 +1,4 @@
+using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Spec;
 
@@ -15,6 +16,7 @@ internal static class MountPlanner
         foreach (MountSpec m in spec.Mounts ?? [])
         {
             PlannedMount mount = One(m, bundle);
+            mount.Ids = Ids(m, mount.Flags, spec.Linux ?? new LinuxSpec());
             if (mount.Type == "cgroup" && !cgroups.Mounts.Unified)
                 CgroupV1(mount, spec.Linux ?? new LinuxSpec(), cgroups, mounts, links);
             else if (mount.Type is "cgroup")
@@ -36,8 +38,6 @@ internal static class MountPlanner
             bind = true;
             flags.Flags |= MountOptionTable.MS_BIND;
         }
-        if (flags.IdMap || m.UidMappings is { Count: > 0 } || m.GidMappings is { Count: > 0 })
-            throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts are not supported");
         if (bind && flags.Data.Length > 0)
             throw new RuncException($"invalid mount {m.Destination}: bind mounts cannot have any filesystem-specific options applied");
         string source = m.Source ?? "";
@@ -47,6 +47,26 @@ internal static class MountPlanner
         if (!target.StartsWith('/'))
             target = "/" + target;
         return new PlannedMount { Source = source, Target = target, Type = bind ? "bind" : type, Flags = flags };
+    }
+
+    /// <summary>config.md, "Mounts": the mount's own mappings, or with "idmap" alone those of the container's user namespace.</summary>
+    internal static IdMapping? Ids(MountSpec m, MountFlags flags, LinuxSpec linux)
+    {
+        bool own = m.UidMappings is not null || m.GidMappings is not null;
+        if (!own && !flags.IdMap)
+            return null;
+        if ((flags.Flags & MountOptionTable.MS_BIND) == 0)
+            throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts are only supported for bind-mounts");
+        if (Sys.EffectiveUser() != 0)
+            throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts are not supported for rootless containers");
+        NamespaceSpec? user = own ? null : linux.Namespaces?.Find(ns => ns.Type == "user");
+        if (!string.IsNullOrEmpty(user?.Path))
+            return new IdMapping(null, null, user.Path, flags.IdMapRecursive);
+        List<IdMapSpec>? uids = own ? m.UidMappings : user is null ? null : linux.UidMappings;
+        List<IdMapSpec>? gids = own ? m.GidMappings : user is null ? null : linux.GidMappings;
+        return uids is { Count: > 0 } && gids is { Count: > 0 }
+            ? new IdMapping(uids, gids, null, flags.IdMapRecursive)
+            : throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts must have both uid and gid mappings specified");
     }
 
     private static PlannedMount CgroupV2(PlannedMount mount)

@@ -130,7 +130,7 @@ internal static class ProcessAttributes
     public static uint Personality(PersonalitySpec spec)
     {
         if (spec.Flags is { Count: > 0 })
-            throw new RuncException("unsupported personality flag");
+            Logging.RuncLog.Warn($"ignoring unsupported personality flags: [{string.Join(' ', spec.Flags)}] because personality flag has not supported at this time");
         return spec.Domain switch
         {
             "LINUX" => 0,

@@ -37,6 +37,8 @@ public sealed class ProcessSpec
     public string? SelinuxLabel { get; set; }
     [JsonPropertyName("ioPriority")]
     public IoPrioritySpec? IoPriority { get; set; }
+    [JsonPropertyName("execCPUAffinity")]
+    public CpuAffinitySpec? ExecCpuAffinity { get; set; }
 }
 
 public sealed class ConsoleSizeSpec
@@ -84,6 +86,13 @@ public sealed class IoPrioritySpec
 {
     public string Class { get; set; } = "";
     public int Priority { get; set; }
+}
+
+/// <summary>On which CPUs an exec's process runs: until it is in the container's cgroup, and from then on.</summary>
+public sealed class CpuAffinitySpec
+{
+    public string? Initial { get; set; }
+    public string? Final { get; set; }
 }
 
 public sealed class RootSpec
@@ -144,9 +153,24 @@ public sealed class LinuxSpec
     public List<string>? MaskedPaths { get; set; }
     public List<string>? ReadonlyPaths { get; set; }
     public string? MountLabel { get; set; }
-    public JsonElement? IntelRdt { get; set; }
+    public IntelRdtSpec? IntelRdt { get; set; }
+    public SortedDictionary<string, NetDeviceSpec?>? NetDevices { get; set; }
     public PersonalitySpec? Personality { get; set; }
     public SortedDictionary<string, TimeOffsetSpec?>? TimeOffsets { get; set; }
+}
+
+public sealed class IntelRdtSpec
+{
+    [JsonPropertyName("closID")]
+    public string? ClosId { get; set; }
+    public string? L3CacheSchema { get; set; }
+    public string? MemBwSchema { get; set; }
+}
+
+/// <summary>An interface of the host that the container's network namespace gets; its key is its name on the host.</summary>
+public sealed class NetDeviceSpec
+{
+    public string? Name { get; set; }
 }
 
 public sealed class NamespaceSpec

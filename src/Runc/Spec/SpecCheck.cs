@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AotRuntime.Runc.Containers;
 using AotRuntime.Runc.Plan;
 
@@ -19,8 +18,7 @@ internal static class SpecCheck
             throw new RuncException("root must be specified");
         ProcessSetup.Require(spec.Process);
         LinuxSpec linux = spec.Linux ?? new LinuxSpec();
-        if (linux.IntelRdt is { ValueKind: not JsonValueKind.Null })
-            throw new RuncException("intelRdt is specified in config, but Intel RDT is not enabled");
+        IntelRdt(linux.IntelRdt);
         if (!string.IsNullOrEmpty(linux.MountLabel))
             throw new RuncException("selinux label is specified in config, but selinux is disabled or not supported");
 
@@ -42,15 +40,46 @@ internal static class SpecCheck
         if (mapped && !seen.Contains("user"))
             throw new RuncException("user namespace mappings specified, but user namespace isn't enabled in the config");
         if (InitPlan.IsNew(linux, "user") && !mapped)
-            throw new RuncException("user namespaces enabled, but no namespace path to join nor mappings to apply specified");
-        if (linux.TimeOffsets is { Count: > 0 } && !seen.Contains("time"))
+            throw new RuncException("user namespaces enabled, but no uid mappings found");
+        if (linux.TimeOffsets is not null && !seen.Contains("time"))
             throw new RuncException("time namespace offsets specified, but time namespace isn't enabled in the config");
+        if (linux.TimeOffsets is not null && !InitPlan.IsNew(linux, "time"))
+            throw new RuncException("time namespace enabled, but both namespace path and time offsets specified -- you may only provide one");
         if (!seen.Contains("mount") && spec.Mounts is { Count: > 0 })
             throw new RuncException("mounts specified, but mount namespace isn't enabled in the config");
         foreach (string name in linux.Sysctl?.Keys ?? (IEnumerable<string>)[])
             Sysctl(name, spec, linux);
         foreach (RlimitSpec limit in spec.Process!.Rlimits ?? [])
             RlimitNames.Number(limit.Type);
+        Scheduler(spec.Process.Scheduler);
+    }
+
+    /// <summary>Which of the fields go together (man 2 sched_setattr).</summary>
+    private static void Scheduler(SchedulerSpec? s)
+    {
+        if (s is null)
+            return;
+        ProcessAttributes.SchedulerPolicy(s.Policy);
+        if (s.Policy is "SCHED_OTHER" or "SCHED_BATCH" && s.Nice is < -20 or > 19)
+            throw new RuncException($"invalid scheduler.nice: {s.Nice} when scheduler.policy is {s.Policy}");
+        if (s.Priority != 0 && s.Policy is not ("SCHED_FIFO" or "SCHED_RR"))
+            throw new RuncException("scheduler.priority can only be specified for SchedFIFO or SchedRR policy");
+        if (s.Policy != "SCHED_DEADLINE" && (s.Runtime != 0 || s.Deadline != 0 || s.Period != 0))
+            throw new RuncException("scheduler runtime/deadline/period can only be specified for SchedDeadline policy");
+    }
+
+    /// <summary>A group without limits asks for nothing; the others need what is not there.</summary>
+    private static void IntelRdt(IntelRdtSpec? rdt)
+    {
+        if (rdt is null)
+            return;
+        if (rdt.ClosId is "." or ".." || rdt.ClosId?.Contains('/') == true)
+            throw new RuncException($"invalid intelRdt.ClosID \"{rdt.ClosId}\"");
+        if (!string.IsNullOrEmpty(rdt.L3CacheSchema))
+            throw new RuncException("intelRdt.l3CacheSchema is specified in config, but Intel RDT/CAT is not enabled");
+        if (!string.IsNullOrEmpty(rdt.MemBwSchema))
+            throw new RuncException("intelRdt.memBwSchema is specified in config, but Intel RDT/MBA is not enabled");
+        throw new RuncException("intelRdt is specified in config, but Intel RDT is not enabled");
     }
 
     /// <summary>Only what belongs to a namespace of the container's own may be set; anything else is the host's.</summary>

@@ -7,15 +7,17 @@ internal sealed class Bundle : IDisposable
 {
     private const string Id = "c";
     private readonly string _parent;
+    private readonly string _runtime;
 
-    public Bundle()
+    public Bundle(string? runtime = null)
     {
+        _runtime = runtime ?? Runtime;
         _parent = "/" + Path.GetFileName(Dir.Path);
         Directory.CreateDirectory(Rootfs("bin"));
         File.Copy("/bin/busybox", Rootfs("bin/busybox"));
         foreach (string applet in (string[])["sh", "cat", "echo", "grep", "id", "ls", "mkdir", "mknod", "readlink", "sleep", "stat", "touch", "true", "tty"])
             File.CreateSymbolicLink(Rootfs("bin/" + applet), "busybox");
-        new Command(Runtime, "spec") { WorkingDirectory = Dir.Path }.Run().Succeeded();
+        new Command(_runtime, "spec") { WorkingDirectory = Dir.Path }.Run().Succeeded();
         Spec = (JsonObject)JsonNode.Parse(File.ReadAllText(Dir.File("config.json")))!;
         Process["terminal"] = false;
         Linux["cgroupsPath"] = _parent + "/" + Id;
@@ -72,7 +74,7 @@ internal sealed class Bundle : IDisposable
     public Bundle Start()
     {
         // Its streams go nowhere: a pipe of ours would stay open as long as the container lives.
-        Command start = new("sh", "-c", "exec \"$@\" </dev/null >/dev/null 2>\"$0\"", Dir.File("err"), Runtime, "--root", Dir.File("state"), "run", "--detach", "--bundle", Dir.Path, Id);
+        Command start = new("sh", "-c", "exec \"$@\" </dev/null >/dev/null 2>\"$0\"", Dir.File("err"), _runtime, "--root", Dir.File("state"), "run", "--detach", "--bundle", Dir.Path, Id);
         Save();
         CommandResult result = start.Run();
         Assert.True(result.ExitCode == 0, File.ReadAllText(Dir.File("err")));
@@ -84,13 +86,16 @@ internal sealed class Bundle : IDisposable
     /// <summary>exec with flags before the container's name and a program after it.</summary>
     public CommandResult Exec(string[] flags, params string[] program) => Runc(["exec", .. flags, Id, .. program]).Run();
 
+    /// <summary>The first process's number on the host.</summary>
+    public int Pid() => (int)JsonNode.Parse(Runc(["state", Id]).Run().Succeeded().Output)!["pid"]!;
+
     public Command Runc(string[] arguments) => Under([], arguments);
 
     /// <summary>The runtime, started by another program: <c>strace -f … runc …</c>.</summary>
     public Command Under(string[] starter, string[] arguments)
     {
         Save();
-        string[] all = [.. starter, Runtime, "--root", Dir.File("state"), .. arguments];
+        string[] all = [.. starter, _runtime, "--root", Dir.File("state"), .. arguments];
         return new Command(all[0], all[1..]) { WorkingDirectory = Dir.Path };
     }
 

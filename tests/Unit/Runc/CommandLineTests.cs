@@ -103,15 +103,15 @@ public class CommandLineTests
     [Fact]
     public void IntervalsOfEvents()
     {
-        Assert.Equal(TimeSpan.FromSeconds(5), EventsCommand.Interval("5s"));
-        Assert.Equal(TimeSpan.FromMilliseconds(250), EventsCommand.Interval("250ms"));
-        Assert.Throws<RuncException>(() => EventsCommand.Interval("0s"));
+        Assert.Equal(TimeSpan.FromSeconds(5), GoNumbers.Duration("5s"));
+        Assert.Equal(TimeSpan.FromMilliseconds(250), GoNumbers.Duration("250ms"));
+        Assert.Null(GoNumbers.Duration("5x"));
     }
 
     [Fact]
     public void KeyedFilesOfCgroups()
     {
-        Dictionary<string, ulong> values = EventsCommand.KeyedText("user 3\nsystem 4\nbroken\n");
+        Dictionary<string, ulong> values = AotRuntime.Runc.Cgroups.CgroupStats.Keyed("user 3\nsystem 4\nbroken\n");
         Assert.Equal(3UL, values["user"]);
         Assert.Equal(2, values.Count);
     }
