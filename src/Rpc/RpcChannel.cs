@@ -9,6 +9,9 @@ public readonly struct RpcCallOptions
     /// <summary>Metadata to send, <c>containerd-namespace</c> for one.</summary>
     public HttpHeaders? Metadata { get; init; }
 
+    /// <summary>Whether to send messages in gzip (gRPC only).</summary>
+    public bool Compress { get; init; }
+
     /// <summary>How long to wait; null for ever.</summary>
     public TimeSpan? Timeout { get; init; }
 }

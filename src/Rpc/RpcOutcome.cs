@@ -1,29 +1,29 @@
 namespace AotRuntime.Rpc;
 
-/// <summary>Runs a handler and turns whatever comes of it into a status.</summary>
+/// <summary>Runs a handler and turns whatever comes of it into a status: null is OK.</summary>
 internal static class RpcOutcome
 {
-    public static async ValueTask<(RpcStatus Status, string Message)> OfAsync(RpcHandler handler, RpcServerCall call, RpcContext context)
+    public static async ValueTask<RpcException?> OfAsync(RpcHandler handler, RpcServerCall call, RpcContext context)
     {
         try
         {
             await handler.InvokeAsync(call, context).ConfigureAwait(false);
-            return (RpcStatus.OK, "");
+            return null;
         }
         catch (RpcException e)
         {
-            return (e.Status, e.Message);
+            return e;
         }
         catch (OperationCanceledException)
         {
             return context.Deadline is { } deadline && deadline <= DateTimeOffset.UtcNow
-                ? (RpcStatus.DeadlineExceeded, "context deadline exceeded")
-                : (RpcStatus.Cancelled, "context canceled");
+                ? CallDeadline.Exceeded()
+                : new RpcException(RpcStatus.Cancelled, "context canceled");
         }
         catch (Exception e)
         {
             // As grpc-go does with an error that carries no status: a handler's mistake must not take the server down.
-            return (RpcStatus.Unknown, e.Message);
+            return new RpcException(RpcStatus.Unknown, e.Message);
         }
     }
 }

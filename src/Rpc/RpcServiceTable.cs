@@ -26,6 +26,16 @@ public sealed class RpcContext
     /// <summary>Cancelled when the client cancels, goes away, or the deadline passes.</summary>
     public CancellationToken Cancelled { get; init; }
 
+    /// <summary>Metadata to answer with before the first message (gRPC only).</summary>
+    public HttpHeaders ResponseMetadata => ResponseMetadataOrNull ??= new();
+
+    /// <summary>Metadata to answer with at the end (gRPC only).</summary>
+    public HttpHeaders ResponseTrailers => ResponseTrailersOrNull ??= new();
+
+    internal HttpHeaders? ResponseMetadataOrNull { get; private set; }
+
+    internal HttpHeaders? ResponseTrailersOrNull { get; private set; }
+
     /// <summary>When the client stops waiting; null where it told no deadline.</summary>
     public DateTimeOffset? Deadline { get; init; }
 }

@@ -1,3 +1,5 @@
+using Google.Protobuf.WellKnownTypes;
+
 namespace AotRuntime.Rpc;
 
 /// <summary>gRPC's status codes (google/rpc/code.proto), also ttrpc's.</summary>
@@ -25,8 +27,11 @@ public enum RpcStatus
 }
 
 /// <summary>A call that ended with a status other than OK; thrown by handlers and by clients.</summary>
-public sealed class RpcException(RpcStatus status, string message) : Exception(message)
+public sealed class RpcException(RpcStatus status, string message, IReadOnlyList<Any>? details = null) : Exception(message)
 {
     /// <summary>Why the call failed.</summary>
     public RpcStatus Status { get; } = status;
+
+    /// <summary>What else is known (google.rpc.Status, <c>details</c>); travels over gRPC.</summary>
+    public IReadOnlyList<Any> Details { get; } = details ?? [];
 }

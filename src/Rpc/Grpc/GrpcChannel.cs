@@ -66,7 +66,10 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
             { "content-type", "application/grpc" },
             { "user-agent", UserAgent },
             { "te", "trailers" },
+            { "grpc-accept-encoding", "gzip" },
         };
+        if (callOptions.Compress)
+            headers.Add("grpc-encoding", "gzip");
         if (callOptions.Timeout is { } timeout)
             headers.Add("grpc-timeout", GrpcText.EncodeTimeout(timeout));
         foreach ((string name, string value) in callOptions.Metadata ?? [])
@@ -76,7 +79,7 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
             try
             {
                 Http2ClientConnection connection = await _connection.GetAsync(deadline.Token).ConfigureAwait(false);
-                return new GrpcClientCall(connection.Begin("POST", path, headers, hasBody: true), options, deadline);
+                return new GrpcClientCall(connection.Begin("POST", path, headers, hasBody: true), options, deadline, callOptions.Compress);
             }
             catch (Http2StreamException)
             {
@@ -119,13 +122,15 @@ internal sealed class GrpcClientCall : IAsyncDisposable
     private readonly GrpcOptions _options;
     private readonly CallDeadline _deadline;
     private readonly CancellationTokenRegistration _cancellation;
+    private readonly bool _compress;
     private bool _arrived;
 
-    public GrpcClientCall(Http2ClientResponse response, GrpcOptions options, CallDeadline deadline)
+    public GrpcClientCall(Http2ClientResponse response, GrpcOptions options, CallDeadline deadline, bool compress)
     {
         _response = response;
         _options = options;
         _deadline = deadline;
+        _compress = compress;
         _cancellation = deadline.Token.UnsafeRegister(static state => ((Http2ClientResponse)state!).Cancel(), response);
     }
 
@@ -135,7 +140,7 @@ internal sealed class GrpcClientCall : IAsyncDisposable
     /// <summary>Sends the only request: fields, message and end leave together.</summary>
     public void Send(IMessage message)
     {
-        GrpcFraming.Write(_response.RequestBody, message, _options.MaxSendMessageBytes);
+        GrpcFraming.Write(_response.RequestBody, message, _options.MaxSendMessageBytes, _compress);
         _response.CompleteRequest();
     }
 
@@ -145,7 +150,7 @@ internal sealed class GrpcClientCall : IAsyncDisposable
 
     public async ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken)
     {
-        GrpcFraming.Write(_response.RequestBody, message, _options.MaxSendMessageBytes);
+        GrpcFraming.Write(_response.RequestBody, message, _options.MaxSendMessageBytes, _compress);
         FlushResult result = await _response.RequestBody.FlushAsync(cancellationToken).ConfigureAwait(false);
         if (!result.IsCompleted)
             return;
@@ -216,7 +221,7 @@ internal sealed class GrpcClientCall : IAsyncDisposable
         if (!int.TryParse(fields["grpc-status"], NumberStyles.None, CultureInfo.InvariantCulture, out int status))
             throw new RpcException(RpcStatus.Internal, "server closed the stream without sending trailers");
         if (status != 0)
-            throw new RpcException((RpcStatus)status, GrpcText.DecodeMessage(fields["grpc-message"] ?? ""));
+            throw new RpcException((RpcStatus)status, GrpcText.DecodeMessage(fields["grpc-message"] ?? ""), GrpcText.DecodeDetails(fields));
     }
 
     private static RpcException Translate(Http2StreamException e)

@@ -11,17 +11,37 @@ internal static class GrpcFraming
 {
     private const int PrefixBytes = 5;
 
-    /// <summary>Writes a message without flushing.</summary>
-    public static void Write(PipeWriter writer, IMessage message, int limit)
+    /// <summary>What compressing would make no shorter goes as it is; the flag says so for each message.</summary>
+    private const int MinCompressed = 256;
+
+    /// <summary>Writes a message without flushing; in gzip where that is agreed and worth it.</summary>
+    public static void Write(PipeWriter writer, IMessage message, int limit, bool compress = false)
     {
         int size = message.CalculateSize();
         if (size > limit)
             throw new RpcException(RpcStatus.ResourceExhausted, $"grpc: trying to send message larger than max ({size} vs. {limit})");
+        if (compress && size >= MinCompressed)
+        {
+            WriteCompressed(writer, message);
+            return;
+        }
         Span<byte> to = writer.GetSpan(PrefixBytes + size);
         to[0] = 0;
         BinaryPrimitives.WriteInt32BigEndian(to[1..], size);
         message.WriteTo(to.Slice(PrefixBytes, size));
         writer.Advance(PrefixBytes + size);
+    }
+
+    private static void WriteCompressed(PipeWriter writer, IMessage message)
+    {
+        using MemoryStream packed = new();
+        using (GZipStream gzip = new(packed, CompressionLevel.Fastest, leaveOpen: true))
+            message.WriteTo(gzip);
+        Span<byte> to = writer.GetSpan(PrefixBytes);
+        to[0] = 1;
+        BinaryPrimitives.WriteInt32BigEndian(to[1..], (int)packed.Length);
+        writer.Advance(PrefixBytes);
+        writer.Write(packed.GetBuffer().AsSpan(0, (int)packed.Length));
     }
 
     /// <summary>Reads the next message, or null at the end.</summary>

@@ -26,30 +26,39 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         }
         exchange.ResponseHeaders.Add("content-type", "application/grpc");
         var call = new Call(exchange, _options, headers["grpc-encoding"]);
-        (RpcStatus status, string message) = await RunAsync(exchange, call).ConfigureAwait(false);
+        RpcException? failure = await RunAsync(exchange, call).ConfigureAwait(false);
         // Where no message was written, status and fields are one block ("Trailers-Only").
         HttpHeaders trailers = call.HasWritten ? exchange.ResponseTrailers : exchange.ResponseHeaders;
-        trailers.Add("grpc-status", GrpcText.Status(status));
-        if (message.Length > 0)
-            trailers.Add("grpc-message", GrpcText.EncodeMessage(message));
+        if (!call.HasWritten)
+            call.AddMetadata();
+        trailers.Add("grpc-status", GrpcText.Status(failure?.Status ?? RpcStatus.OK));
+        if (failure is { Message.Length: > 0 })
+            trailers.Add("grpc-message", GrpcText.EncodeMessage(failure.Message));
+        if (failure is { Details.Count: > 0 })
+            trailers.AddBinary(GrpcText.DetailsName, GrpcText.EncodeDetails(failure));
+        call.AddTrailers(trailers);
     }
 
-    private async ValueTask<(RpcStatus Status, string Message)> RunAsync(HttpExchange exchange, Call call)
+    private async ValueTask<RpcException?> RunAsync(HttpExchange exchange, Call call)
     {
         if (services.Find(exchange.Path) is not { } handler)
-            return (RpcStatus.Unimplemented, Unknown(exchange.Path));
+            return new RpcException(RpcStatus.Unimplemented, Unknown(exchange.Path));
         HttpHeaders headers = exchange.RequestHeaders;
         if (headers["grpc-encoding"] is { } encoding and not ("identity" or "gzip"))
-            return (RpcStatus.Unimplemented, $"grpc: Decompressor is not installed for grpc-encoding \"{encoding}\"");
+        {
+            // "the server MUST … include a grpc-accept-encoding header" (gRPC, "compression").
+            exchange.ResponseHeaders.Add("grpc-accept-encoding", "identity,gzip");
+            return new RpcException(RpcStatus.Unimplemented, $"grpc: Decompressor is not installed for grpc-encoding \"{encoding}\"");
+        }
 
         CancellationToken cancelled = exchange.Aborted;
         if (headers["grpc-timeout"] is not { } text)
-            return await RpcOutcome.OfAsync(handler, call, new RpcContext { Metadata = headers, Cancelled = cancelled }).ConfigureAwait(false);
+            return await RpcOutcome.OfAsync(handler, call, call.Context = new RpcContext { Metadata = headers, Cancelled = cancelled }).ConfigureAwait(false);
         if (!GrpcText.TryDecodeTimeout(text, out TimeSpan timeout))
-            return (RpcStatus.Internal, $"malformed grpc-timeout: {text}");
+            return new RpcException(RpcStatus.Internal, $"malformed grpc-timeout: {text}");
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
         deadline.CancelAfter(timeout);
-        var context = new RpcContext { Metadata = headers, Cancelled = deadline.Token, Deadline = DateTimeOffset.UtcNow + timeout };
+        RpcContext context = call.Context = new RpcContext { Metadata = headers, Cancelled = deadline.Token, Deadline = DateTimeOffset.UtcNow + timeout };
         return await RpcOutcome.OfAsync(handler, call, context).ConfigureAwait(false);
     }
 
@@ -64,6 +73,12 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
 
     private sealed class Call(HttpExchange exchange, GrpcOptions options, string? encoding) : RpcServerCall
     {
+        // As grpc-go's servers do: an answer is compressed where the request was, and the client says that it takes it.
+        private readonly bool _compress = encoding == "gzip" && exchange.RequestHeaders.ListContains("grpc-accept-encoding", "gzip");
+
+        /// <summary>What the handler knows, and what it wants to say beside its messages.</summary>
+        public RpcContext? Context { get; set; }
+
         /// <summary>Whether a response message was written, so that status and message must follow it.</summary>
         public bool HasWritten { get; private set; }
 
@@ -81,8 +96,7 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
 
         public override async ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken)
         {
-            GrpcFraming.Write(exchange.ResponseBody, message, options.MaxSendMessageBytes);
-            HasWritten = true;
+            WriteMessage(message);
             FlushResult result = await exchange.ResponseBody.FlushAsync(cancellationToken).ConfigureAwait(false);
             if (result.IsCompleted)
                 throw new OperationCanceledException("the client is gone");
@@ -91,9 +105,34 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         public override ValueTask WriteLastAsync(IMessage message, CancellationToken cancellationToken)
         {
             // Not flushed: fields, message and trailers leave together when the handler returns.
-            GrpcFraming.Write(exchange.ResponseBody, message, options.MaxSendMessageBytes);
-            HasWritten = true;
+            WriteMessage(message);
             return ValueTask.CompletedTask;
         }
+
+        /// <summary>Adds the handler's metadata to the head.</summary>
+        public void AddMetadata() => Add(Context?.ResponseMetadataOrNull, exchange.ResponseHeaders);
+
+        /// <summary>Adds the handler's trailers.</summary>
+        public void AddTrailers(HttpHeaders to) => Add(Context?.ResponseTrailersOrNull, to);
+
+        private void WriteMessage(IMessage message)
+        {
+            if (!HasWritten)
+            {
+                AddMetadata();
+                if (_compress)
+                    exchange.ResponseHeaders.Add("grpc-encoding", "gzip");
+            }
+            GrpcFraming.Write(exchange.ResponseBody, message, options.MaxSendMessageBytes, _compress);
+            HasWritten = true;
+        }
+
+        private static void Add(HttpHeaders? from, HttpHeaders to)
+        {
+            foreach ((string name, string value) in from ?? s_none)
+                to.Add(name, value);
+        }
+
+        private static readonly HttpHeaders s_none = new();
     }
 }

@@ -1,5 +1,8 @@
 using System.Globalization;
 using System.Text;
+using AotRuntime.Http;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AotRuntime.Rpc.Grpc;
 
@@ -7,6 +10,26 @@ namespace AotRuntime.Rpc.Grpc;
 internal static class GrpcText
 {
     private static readonly string[] s_statusNumbers = [.. Enumerable.Range(0, 17).Select(static n => n.ToString(CultureInfo.InvariantCulture))];
+
+    /// <summary>Where a google.rpc.Status travels.</summary>
+    public const string DetailsName = "grpc-status-details-bin";
+
+    /// <summary>The status with all its details.</summary>
+    public static byte[] EncodeDetails(RpcException e) =>
+        new Wire.Status { Code = (int)e.Status, Message = e.Message, Details = { e.Details } }.ToByteArray();
+
+    /// <summary>The reverse; nothing where there are none or they cannot be read.</summary>
+    public static IReadOnlyList<Any> DecodeDetails(HttpHeaders fields)
+    {
+        try
+        {
+            return fields.GetBinary(DetailsName).FirstOrDefault() is { } octets ? Wire.Status.Parser.ParseFrom(octets).Details : [];
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return [];
+        }
+    }
 
     /// <summary><c>grpc-status</c>.</summary>
     public static string Status(RpcStatus status) =>

@@ -60,9 +60,9 @@ internal sealed class TtrpcServerCall : RpcServerCall, IThreadPoolWorkItem
                 deadline.CancelAfter(timeout);
                 cancelled = deadline.Token;
             }
-            (RpcStatus status, string message) = await RpcOutcome.OfAsync(Handler, this, new RpcContext { Metadata = _metadata, Cancelled = cancelled, Deadline = when }).ConfigureAwait(false);
-            if (Handler.IsUnary || status != RpcStatus.OK)
-                await _connection.RespondAsync(StreamId, status, message, status == RpcStatus.OK ? _response : null).ConfigureAwait(false);
+            RpcException? failure = await RpcOutcome.OfAsync(Handler, this, new RpcContext { Metadata = _metadata, Cancelled = cancelled, Deadline = when }).ConfigureAwait(false);
+            if (Handler.IsUnary || failure is not null)
+                await _connection.RespondAsync(StreamId, failure?.Status ?? RpcStatus.OK, failure?.Message ?? "", failure is null ? _response : null).ConfigureAwait(false);
             else
                 await _connection.SendDataAsync(StreamId, TtrpcFlags.RemoteClosed, null).ConfigureAwait(false);
         }
