@@ -1,7 +1,7 @@
 using AotRuntime.Perf;
 
-// perf [size|start|run|api ...]: all of them by default.
-string[] wanted = args.Length > 0 ? args : ["size", "start", "run", "api"];
+// perf [size|start|run|api|http ...]: all of them by default.
+string[] wanted = args.Length > 0 ? args : ["size", "start", "run", "api", "http"];
 Report report = new();
 foreach (string name in wanted)
 {
@@ -18,6 +18,9 @@ foreach (string name in wanted)
             break;
         case "api":
             await ApiComparison.RunAsync(report);
+            break;
+        case "http":
+            HttpComparison.Run(report);
             break;
         default:
             Console.Error.WriteLine($"no comparison is named {name}");

@@ -19,9 +19,22 @@ internal sealed class Report
         text.AppendLine().AppendLine(note);
         Directory.CreateDirectory(_dir);
         File.WriteAllText(Path.Combine(_dir, name + ".md"), text.ToString());
-        File.WriteAllText(Path.Combine(_dir, name + ".svg"), Chart(title, unit, rows));
+        File.WriteAllText(Path.Combine(_dir, name + ".svg"), Chart(title, unit + ", less is better", rows));
         Console.WriteLine(text);
     }
+
+    /// <summary>A table as it is.</summary>
+    public void AddTable(string name, string title, IReadOnlyList<string> lines, string note)
+    {
+        string text = $"# {title}\n\n{string.Join('\n', lines)}\n\n{note}\n";
+        Directory.CreateDirectory(_dir);
+        File.WriteAllText(Path.Combine(_dir, name + ".md"), text);
+        Console.WriteLine(text);
+    }
+
+    /// <summary>The plot beside it.</summary>
+    public void AddChart(string name, string title, string unit, IReadOnlyList<(string Label, double Value, string Extra)> rows) =>
+        File.WriteAllText(Path.Combine(_dir, name + ".svg"), Chart(title, unit, rows));
 
     /// <summary>The index of all results that are there.</summary>
     public void Save()
@@ -39,7 +52,7 @@ internal sealed class Report
         StringBuilder svg = new();
         svg.AppendLine(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{top + rows.Count * (barHeight + gap) + 10}\" font-family=\"sans-serif\" font-size=\"13\">");
         svg.AppendLine("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>");
-        svg.AppendLine($"<text x=\"10\" y=\"24\" font-size=\"15\">{Escape(title)} ({Escape(unit)}, less is better)</text>");
+        svg.AppendLine($"<text x=\"10\" y=\"24\" font-size=\"15\">{Escape(title)} ({Escape(unit)})</text>");
         for (int i = 0; i < rows.Count; i++)
         {
             int y = top + i * (barHeight + gap);

@@ -8,6 +8,8 @@ tests/tools/deps.sh
 mkdir -p out/perf
 gcc -O2 -Wall -Wextra -Werror -o out/perf/spawn perf/spawn.c
 gcc -O2 -static -o out/perf/empty perf/empty.c
+gcc -O2 -Wall -Wextra -Werror -o out/perf/http-load perf/http-load.c
+case " ${*:-http} " in *" http "*) dotnet publish perf/kestrel -c Release -o out/perf/kestrel -v q --nologo ;; esac
 dotnet build perf -c Release -v q --nologo
 # crun refuses a hybrid machine whose cgroup v2 half has controllers of its own. This run sees the v1 half only, every program alike.
 hide=:
