@@ -20,6 +20,9 @@ deps: ## install what building and testing need (Debian, root)
 native: ## the C side alone
 	@$(MAKE) -s -C native all
 
+# What the program may weigh on a small device's flash, in bytes; a build beyond it fails.
+SIZE_LIMIT ?= 16000000
+
 # SQLite is linked in for good where its archive is there; the product then needs no libsqlite3.
 SQLITE = $(shell gcc -print-file-name=libsqlite3.a)
 # The same with libseccomp, which compiles the filters.
@@ -30,6 +33,8 @@ build: native ## out/bin/aotruntime and its names
 	@mkdir -p $(BIN)
 	@cp -f out/publish/aotruntime $(BIN)/.aotruntime.new && mv -f $(BIN)/.aotruntime.new $(BIN)/aotruntime
 	@for n in $(NAMES); do ln -sfn aotruntime $(BIN)/$$n; done
+	@size=$$(stat -c %s $(BIN)/aotruntime); if [ $(CONFIG) = Release ] && [ $$size -gt $(SIZE_LIMIT) ]; then \
+		echo "out/bin/aotruntime has $$size bytes, more than SIZE_LIMIT=$(SIZE_LIMIT)" >&2; exit 1; fi
 	@if [ -x out/native/docker-init ]; then cp -f out/native/docker-init $(BIN)/docker-init; fi
 
 run: ## hello-world through every role, isolated, cleaned up afterwards

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Bootstrap;
 using Google.Protobuf;
@@ -35,7 +36,7 @@ internal sealed record BootstrapReply(
         {
             try
             {
-                reply = JsonSerializer.Deserialize(text, ShimJson.Default.BootstrapReply);
+                reply = JsonText.Parse(text, ShimJson.BootstrapReply);
             }
             catch (JsonException e)
             {
@@ -68,8 +69,9 @@ internal sealed record BootstrapReply(
         return reply;
     }
 
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ShimJson.Default.BootstrapReply);
+    public byte[] ToJson() => JsonText.ToBytes(this, ShimJson.BootstrapReply);
 }
 
-[JsonSerializable(typeof(BootstrapReply))]
-internal sealed partial class ShimJson : JsonSerializerContext;
+[JsonContext]
+[JsonRoot(typeof(BootstrapReply))]
+internal static partial class ShimJson;

@@ -2,9 +2,9 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using AotRuntime.EngineApi;
 using AotRuntime.Http;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Api;
 
@@ -69,7 +69,7 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
 
     /// <summary>The body as JSON; null where there is none.</summary>
     /// <exception cref="ApiException">400: it is no JSON, or no such; 413: it is too large.</exception>
-    public async ValueTask<T?> ReadJsonAsync<T>(JsonTypeInfo<T> type) where T : class
+    public async ValueTask<T?> ReadJsonAsync<T>(IJsonReader<T> codec) where T : class
     {
         if (Exchange.RequestContentLength > MaxBodyBytes)
             throw new ApiException(413, "http: request body too large");
@@ -94,7 +94,7 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
                 throw ApiException.BadRequest($"unsupported Content-Type header ({content}): must be 'application/json'");
             try
             {
-                return EngineJson.Parse(bytes, type);
+                return EngineJson.Parse(bytes, codec);
             }
             catch (JsonException e)
             {
@@ -105,14 +105,14 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
 
     /// <summary>A required JSON body.</summary>
     /// <exception cref="ApiException">400: it is missing or malformed.</exception>
-    public async ValueTask<T> RequireJsonAsync<T>(JsonTypeInfo<T> type) where T : class =>
-        await ReadJsonAsync(type).ConfigureAwait(false) ?? throw ApiException.BadRequest("invalid JSON: got EOF while reading request body");
+    public async ValueTask<T> RequireJsonAsync<T>(IJsonReader<T> codec) where T : class =>
+        await ReadJsonAsync(codec).ConfigureAwait(false) ?? throw ApiException.BadRequest("invalid JSON: got EOF while reading request body");
 
     /// <summary>Answers with JSON.</summary>
-    public ValueTask WriteJsonAsync<T>(T value, JsonTypeInfo<T> type, int status = 200)
+    public ValueTask WriteJsonAsync<T>(T value, IJsonWriter<T> codec, int status = 200)
     {
         ArrayBufferWriter<byte> body = new();
-        EngineJson.WriteLine(body, value, type);
+        EngineJson.WriteLine(body, value, codec);
         return WriteAsync(status, "application/json", body.WrittenMemory);
     }
 
@@ -148,9 +148,9 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
     }
 
     /// <summary>Adds a document to the stream.</summary>
-    public async ValueTask WriteLineAsync<T>(T value, JsonTypeInfo<T> type)
+    public async ValueTask WriteLineAsync<T>(T value, IJsonWriter<T> codec)
     {
-        EngineJson.WriteLine(Exchange.ResponseBody, value, type);
+        EngineJson.WriteLine(Exchange.ResponseBody, value, codec);
         FlushResult result = await Exchange.ResponseBody.FlushAsync(Aborted).ConfigureAwait(false);
         if (result.IsCompleted)
             throw new OperationCanceledException("the client is gone");

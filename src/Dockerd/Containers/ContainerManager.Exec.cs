@@ -4,6 +4,7 @@ using AotRuntime.Dockerd.Api;
 using AotRuntime.Dockerd.Oci;
 using AotRuntime.Dockerd.Streams;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Tasks;
@@ -69,7 +70,7 @@ internal sealed partial class ContainerManager
                 Spec = new Any
                 {
                     TypeUrl = TypeUrls.RuntimeProcess,
-                    Value = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(process, OciJsonContext.Default.OciProcess)),
+                    Value = ByteString.CopyFrom(JsonText.ToBytes(process, OciJsonContext.OciProcess)),
                 },
             }).ConfigureAwait(false);
             exec.Running = true;

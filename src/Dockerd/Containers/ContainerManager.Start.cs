@@ -6,6 +6,7 @@ using AotRuntime.Dockerd.Networks;
 using AotRuntime.Dockerd.Oci;
 using AotRuntime.Dockerd.Streams;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Tasks;
@@ -68,7 +69,7 @@ internal sealed partial class ContainerManager
                 Spec = new Any
                 {
                     TypeUrl = TypeUrls.RuntimeSpec,
-                    Value = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(spec, OciJsonContext.Default.OciSpec)),
+                    Value = ByteString.CopyFrom(JsonText.ToBytes(spec, OciJsonContext.OciSpec)),
                 },
             };
             definition.Labels["com.docker/engine.bundle.path"] = "";

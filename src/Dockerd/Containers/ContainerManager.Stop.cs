@@ -3,6 +3,7 @@ using System.Text.Json;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.Dockerd.Oci;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using Microsoft.Extensions.Logging;
 
@@ -172,7 +173,7 @@ internal sealed partial class ContainerManager
             }
             if (container.State.Running && !container.State.Restarting)
             {
-                byte[] resources = JsonSerializer.SerializeToUtf8Bytes(ResourceLimits.Build(changed), OciJsonContext.Default.OciResources);
+                byte[] resources = JsonText.ToBytes(ResourceLimits.Build(changed), OciJsonContext.OciResources);
                 await CallAsync(_services.Containerd.UpdateAsync(container.Id, resources), $"Cannot update container {container.Id}").ConfigureAwait(false);
             }
             ResourceUpdate.Copy(changed, host);

@@ -1,6 +1,6 @@
-using System.Text.Json.Serialization;
 using AotRuntime.Dockerd.Networks;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Containers;
 
@@ -131,6 +131,6 @@ internal sealed class MountRecord
     };
 }
 
-[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
-[JsonSerializable(typeof(ContainerRecord))]
-internal sealed partial class ContainerJsonContext : JsonSerializerContext;
+[JsonContext]
+[JsonRoot(typeof(ContainerRecord))]
+internal static partial class ContainerJsonContext;

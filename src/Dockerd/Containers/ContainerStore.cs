@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AotRuntime.Dockerd.Api;
+using AotRuntime.Json;
 using AotRuntime.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -34,7 +35,7 @@ internal sealed partial class ContainerStore : IDisposable
         {
             try
             {
-                if (JsonSerializer.Deserialize(select.Blob(1), ContainerJsonContext.Default.ContainerRecord) is { Id.Length: > 0 } record)
+                if (JsonText.Parse(select.Blob(1), ContainerJsonContext.ContainerRecord) is { Id.Length: > 0 } record)
                     records.Add(record);
             }
             catch (JsonException e)
@@ -85,7 +86,7 @@ internal sealed partial class ContainerStore : IDisposable
         update.Bind(1, record.Id).Bind(2, record.Name).Bind(3, Serialize(record)).Run();
     }
 
-    private static byte[] Serialize(ContainerRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, ContainerJsonContext.Default.ContainerRecord);
+    private static byte[] Serialize(ContainerRecord record) => JsonText.ToBytes(record, ContainerJsonContext.ContainerRecord);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "container store {path} was damaged and set aside as {aside}: {reason}")]
     private static partial void LogSetAside(ILogger log, string path, string aside, string reason);

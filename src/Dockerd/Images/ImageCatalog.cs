@@ -3,6 +3,7 @@ using System.Text.Json;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
 using AotRuntime.Images;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Images;
 using Google.Protobuf.WellKnownTypes;
@@ -202,7 +203,7 @@ internal sealed class ImageCatalog(ContainerdCalls calls, ImageStoreOptions opti
             Manifest? manifest = null;
             if (MediaTypes.IsIndex(target.MediaType))
             {
-                ImageIndex? index = JsonSerializer.Deserialize(json, OciJsonContext.Default.ImageIndex);
+                ImageIndex? index = JsonText.Parse(json, OciJsonContext.ImageIndex);
                 List<Descriptor> here = [];
                 foreach (Descriptor? candidate in index?.Manifests ?? [])
                 {
@@ -214,15 +215,15 @@ internal sealed class ImageCatalog(ContainerdCalls calls, ImageStoreOptions opti
                     return null;
                 json = inner;
             }
-            manifest = JsonSerializer.Deserialize(json, OciJsonContext.Default.Manifest);
+            manifest = JsonText.Parse(json, OciJsonContext.Manifest);
             if (manifest?.Config is not { Digest.IsEmpty: false } configDescriptor ||
                 await _content.ReadAllAsync(configDescriptor.Digest, options.Registry.MaxConfigBytes, cancellationToken).ConfigureAwait(false) is not { } configJson ||
-                JsonSerializer.Deserialize(configJson, OciJsonContext.Default.ImageConfig) is not { } config)
+                JsonText.Parse(configJson, OciJsonContext.ImageConfig) is not { } config)
             {
                 return null;
             }
             ContainerConfig? defaults = config.Config is { ValueKind: JsonValueKind.Object } element
-                ? JsonSerializer.Deserialize(element, EngineJson.Types.ContainerConfig)
+                ? JsonText.Parse(element, EngineJson.Types.ContainerConfig)
                 : null;
             return new ImageContent
             {

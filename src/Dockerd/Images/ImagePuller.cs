@@ -4,6 +4,7 @@ using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
 using AotRuntime.Images;
 using AotRuntime.Images.Registry;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -49,13 +50,13 @@ internal sealed class ImagePuller
     {
         ManifestContent top = await _registry.ResolveAsync(cancellationToken).ConfigureAwait(false);
         (ManifestContent manifest, int place) = await ChooseAsync(top, platform, cancellationToken).ConfigureAwait(false);
-        Manifest document = Parse(manifest.Content, OciJsonContext.Default.Manifest, "manifest");
+        Manifest document = Parse(manifest.Content, OciJsonContext.Manifest, "manifest");
         (Descriptor configDescriptor, _layers) = Check(document);
         _progress.Line($"Pulling from {_reference.Path}", _reference.Digest.IsEmpty ? _reference.Tag ?? "latest" : _reference.Digest.ToString());
 
         byte[] configContent = await _content.ReadAllAsync(configDescriptor.Digest, _options.Registry.MaxConfigBytes, cancellationToken).ConfigureAwait(false)
             ?? await _registry.GetConfigAsync(configDescriptor, cancellationToken).ConfigureAwait(false);
-        ImageConfig config = Parse(configContent, OciJsonContext.Default.ImageConfig, "image config");
+        ImageConfig config = Parse(configContent, OciJsonContext.ImageConfig, "image config");
         Check(config, platform, platformAsked);
         _diffIds = config.Rootfs?.DiffIds ?? [];
         if (_diffIds.Length != _layers.Length || Array.Exists(_diffIds, d => d.IsEmpty))
@@ -82,7 +83,7 @@ internal sealed class ImagePuller
     {
         if (!MediaTypes.IsIndex(top.Descriptor.MediaType))
             return (top, -1);
-        ImageIndex index = Parse(top.Content, OciJsonContext.Default.ImageIndex, "manifest list");
+        ImageIndex index = Parse(top.Content, OciJsonContext.ImageIndex, "manifest list");
         Descriptor[] manifests = [.. (index.Manifests ?? []).Where(m => m is not null && !m.Digest.IsEmpty)];
         Descriptor chosen = platform.Choose(manifests)
             ?? throw ApiException.NotFound($"no matching manifest for {platform} in the manifest list entries");
@@ -92,12 +93,12 @@ internal sealed class ImagePuller
         return (manifest, Array.IndexOf(index.Manifests!, chosen));
     }
 
-    private static T Parse<T>(byte[] json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, string what)
+    private static T Parse<T>(byte[] json, IJsonReader<T> codec, string what)
         where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(json, type) ?? throw ApiException.BadRequest($"invalid {what}: null");
+            return JsonText.Parse(json, codec) ?? throw ApiException.BadRequest($"invalid {what}: null");
         }
         catch (JsonException error)
         {

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Oci;
 
@@ -162,11 +162,8 @@ internal sealed class OciThrottle
     public ulong Rate { get; set; }
 }
 
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
-[JsonSerializable(typeof(OciSpec))]
-[JsonSerializable(typeof(OciProcess))]
-[JsonSerializable(typeof(OciResources))]
-internal sealed partial class OciJsonContext : JsonSerializerContext;
+[JsonContext(CamelCase = true, OmitNulls = true)]
+[JsonRoot(typeof(OciSpec))]
+[JsonRoot(typeof(OciProcess))]
+[JsonRoot(typeof(OciResources))]
+internal static partial class OciJsonContext;

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Volumes;
 
@@ -12,5 +12,6 @@ internal sealed class VolumeRecord
     public Dictionary<string, string>? Options { get; set; }
 }
 
-[JsonSerializable(typeof(VolumeRecord))]
-internal sealed partial class VolumeJsonContext : JsonSerializerContext;
+[JsonContext]
+[JsonRoot(typeof(VolumeRecord))]
+internal static partial class VolumeJsonContext;

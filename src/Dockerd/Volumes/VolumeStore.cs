@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -76,7 +77,7 @@ public sealed partial class VolumeStore : IVolumeStore
             });
             string half = Path.Combine(_root, "." + name);
             Directory.CreateDirectory(Path.Combine(half, "_data"));
-            WriteSynced(Path.Combine(half, "volume.json"), JsonSerializer.SerializeToUtf8Bytes(entry.Record, VolumeJsonContext.Default.VolumeRecord));
+            WriteSynced(Path.Combine(half, "volume.json"), JsonText.ToBytes(entry.Record, VolumeJsonContext.VolumeRecord));
             Directory.Move(half, Path.Combine(_root, name));
             SyncDirectory(_root);
             _volumes[name] = entry;
@@ -228,7 +229,7 @@ public sealed partial class VolumeStore : IVolumeStore
         string file = Path.Combine(_root, name, "volume.json");
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(file), VolumeJsonContext.Default.VolumeRecord) ?? new VolumeRecord();
+            return JsonText.Parse(File.ReadAllBytes(file), VolumeJsonContext.VolumeRecord) ?? new VolumeRecord();
         }
         catch (Exception e) when (e is JsonException or IOException)
         {

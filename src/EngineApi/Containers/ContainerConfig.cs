@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.EngineApi;
 
@@ -16,20 +17,20 @@ public class ContainerConfig
     public bool OpenStdin { get; set; }
     public bool StdinOnce { get; set; }
     public List<string>? Env { get; set; }
-    [JsonConverter(typeof(StringOrListConverter))] public List<string>? Cmd { get; set; }
+    [JsonCodec(typeof(StringOrList))] public List<string>? Cmd { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public HealthConfig? Healthcheck { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool ArgsEscaped { get; set; }
     public string Image { get; set; } = "";
     public Dictionary<string, EmptyObject>? Volumes { get; set; }
     public string WorkingDir { get; set; } = "";
-    [JsonConverter(typeof(StringOrListConverter))] public List<string>? Entrypoint { get; set; }
+    [JsonCodec(typeof(StringOrList))] public List<string>? Entrypoint { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool NetworkDisabled { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? MacAddress { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public List<string>? OnBuild { get; set; }
     public Dictionary<string, string>? Labels { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? StopSignal { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public int? StopTimeout { get; set; }
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonConverter(typeof(StringOrListConverter))] public List<string>? Shell { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonCodec(typeof(StringOrList))] public List<string>? Shell { get; set; }
 }
 
 /// <summary>How a container's health is probed. Times are nanoseconds; zero inherits.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.EngineApi;
 
@@ -16,7 +17,7 @@ public sealed class ExecCreateRequest
     public string DetachKeys { get; set; } = "";
     public List<string>? Env { get; set; }
     public string WorkingDir { get; set; } = "";
-    [JsonConverter(typeof(StringOrListConverter))] public List<string>? Cmd { get; set; }
+    [JsonCodec(typeof(StringOrList))] public List<string>? Cmd { get; set; }
 }
 
 /// <summary>Answer of exec create.</summary>

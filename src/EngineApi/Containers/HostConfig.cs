@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.EngineApi;
 
@@ -52,8 +53,8 @@ public sealed class HostConfig : ContainerResources
     public List<string>? VolumesFrom { get; set; }
     public List<int>? ConsoleSize { get; set; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public Dictionary<string, string>? Annotations { get; set; }
-    [JsonConverter(typeof(StringOrListConverter))] public List<string>? CapAdd { get; set; }
-    [JsonConverter(typeof(StringOrListConverter))] public List<string>? CapDrop { get; set; }
+    [JsonCodec(typeof(StringOrList))] public List<string>? CapAdd { get; set; }
+    [JsonCodec(typeof(StringOrList))] public List<string>? CapDrop { get; set; }
     public string CgroupnsMode { get; set; } = "";
     public List<string>? Dns { get; set; }
     public List<string>? DnsOptions { get; set; }

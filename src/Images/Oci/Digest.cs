@@ -1,12 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images;
 
 /// <summary>A content digest, <c>sha256:</c> or <c>sha512:</c> and lower-case hex (image-spec, descriptor.md#digests).</summary>
-[JsonConverter(typeof(DigestJsonConverter))]
+[JsonCodec(typeof(DigestJson))]
 public readonly struct Digest : IEquatable<Digest>
 {
     private readonly string? _value;
@@ -107,17 +107,17 @@ public readonly struct Digest : IEquatable<Digest>
 }
 
 /// <summary>Digests in JSON are strings; a malformed one makes the document malformed.</summary>
-public sealed class DigestJsonConverter : JsonConverter<Digest>
+public static class DigestJson
 {
-    /// <inheritdoc/>
-    public override Digest Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    /// <summary>Reads one; null and the empty string are none.</summary>
+    public static Digest Read(ref Utf8JsonReader reader)
     {
-        string? text = reader.GetString();
+        string? text = JsonIn.Text(ref reader);
         if (string.IsNullOrEmpty(text))
             return default;
         return Digest.TryParse(text, out Digest digest) ? digest : throw new JsonException($"invalid digest {text}");
     }
 
-    /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, Digest value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    /// <summary>Writes one.</summary>
+    public static void Write(Utf8JsonWriter writer, Digest value) => writer.WriteStringValue(value.ToString());
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images;
 
@@ -10,7 +11,7 @@ public static class ManifestReader
     {
         try
         {
-            return JsonSerializer.Deserialize(json, OciJsonContext.Default.ManifestProbe);
+            return JsonText.Parse(json, OciJsonContext.ManifestProbe);
         }
         catch (JsonException)
         {

@@ -1,21 +1,16 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using AotRuntime.Images.Registry;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images;
 
 /// <summary>JSON of image documents and of registries' answers.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    AllowTrailingCommas = false,
-    ReadCommentHandling = JsonCommentHandling.Disallow)]
-[JsonSerializable(typeof(Manifest))]
-[JsonSerializable(typeof(ImageIndex))]
-[JsonSerializable(typeof(ManifestProbe))]
-[JsonSerializable(typeof(ImageConfig))]
-[JsonSerializable(typeof(RegistryErrorList))]
-[JsonSerializable(typeof(TokenResponse))]
-[JsonSerializable(typeof(TagList))]
-[JsonSerializable(typeof(RepositoryList))]
-public sealed partial class OciJsonContext : JsonSerializerContext;
+[JsonContext(CamelCase = true, OmitNulls = true)]
+[JsonRoot(typeof(Manifest))]
+[JsonRoot(typeof(ImageIndex))]
+[JsonRoot(typeof(ManifestProbe))]
+[JsonRoot(typeof(ImageConfig))]
+[JsonRoot(typeof(RegistryErrorList))]
+[JsonRoot(typeof(TokenResponse))]
+[JsonRoot(typeof(TagList))]
+[JsonRoot(typeof(RepositoryList))]
+public static partial class OciJsonContext;

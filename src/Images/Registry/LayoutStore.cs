@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images.Registry;
 
@@ -103,7 +104,7 @@ public sealed class LayoutStore
             return [];
         try
         {
-            ImageIndex? index = JsonSerializer.Deserialize(json, OciJsonContext.Default.ImageIndex);
+            ImageIndex? index = JsonText.Parse(json, OciJsonContext.ImageIndex);
             return index?.Manifests?.Where(m => m is not null && !m.Digest.IsEmpty).ToArray() ?? [];
         }
         catch (JsonException)

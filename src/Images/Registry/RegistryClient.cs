@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AotRuntime.Http;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images.Registry;
 
@@ -98,7 +99,7 @@ public sealed class RegistryClient : IAsyncDisposable
     {
         try
         {
-            TagList? list = JsonSerializer.Deserialize(json, OciJsonContext.Default.TagList);
+            TagList? list = JsonText.Parse(json, OciJsonContext.TagList);
             return (list?.Tags ?? []).Where(t => t is not null && ReferenceGrammar.IsTag(t));
         }
         catch (JsonException error)

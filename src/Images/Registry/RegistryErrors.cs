@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using AotRuntime.Http;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images.Registry;
 
@@ -19,7 +20,7 @@ internal static class RegistryErrors
         RegistryErrorList? list = null;
         try
         {
-            list = JsonSerializer.Deserialize(body, OciJsonContext.Default.RegistryErrorList);
+            list = JsonText.Parse(body, OciJsonContext.RegistryErrorList);
         }
         catch (JsonException)
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using AotRuntime.Http;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images.Registry;
 
@@ -35,8 +36,8 @@ public sealed class RegistryServer(LayoutStore store)
         }
         if (rest == "_catalog")
         {
-            Page(exchange, store.Repositories(), "/v2/_catalog", page => JsonSerializer.SerializeToUtf8Bytes(
-                new RepositoryList { Repositories = page }, OciJsonContext.Default.RepositoryList));
+            Page(exchange, store.Repositories(), "/v2/_catalog", page => JsonText.ToBytes(
+                new RepositoryList { Repositories = page }, OciJsonContext.RepositoryList));
             return;
         }
 
@@ -64,8 +65,8 @@ public sealed class RegistryServer(LayoutStore store)
         switch (kind)
         {
             case "tags":
-                Page(exchange, [.. repository.Tags.Keys.Order(StringComparer.Ordinal)], $"/v2/{name}/tags/list", page => JsonSerializer.SerializeToUtf8Bytes(
-                    new TagList { Name = name, Tags = page }, OciJsonContext.Default.TagList));
+                Page(exchange, [.. repository.Tags.Keys.Order(StringComparer.Ordinal)], $"/v2/{name}/tags/list", page => JsonText.ToBytes(
+                    new TagList { Name = name, Tags = page }, OciJsonContext.TagList));
                 break;
             case "manifests":
                 ServeManifest(exchange, repository, reference);
@@ -211,7 +212,7 @@ public sealed class RegistryServer(LayoutStore store)
             detailJson = JsonElement.Parse(buffer.ToArray());
         }
         RegistryErrorList errors = new() { Errors = [new RegistryError { Code = code, Message = message, Detail = detailJson }] };
-        Answer(exchange, status, "application/json; charset=utf-8", JsonSerializer.SerializeToUtf8Bytes(errors, OciJsonContext.Default.RegistryErrorList));
+        Answer(exchange, status, "application/json; charset=utf-8", JsonText.ToBytes(errors, OciJsonContext.RegistryErrorList));
     }
 
     private static void Answer(HttpExchange exchange, int status, string contentType, byte[] body)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using AotRuntime.Http;
+using AotRuntime.Json;
 
 namespace AotRuntime.Images.Registry;
 
@@ -114,7 +115,7 @@ internal sealed class TokenCache(RegistryTransport transport, RegistryAuth auth,
         TokenResponse? token;
         try
         {
-            token = JsonSerializer.Deserialize(answer, OciJsonContext.Default.TokenResponse);
+            token = JsonText.Parse(answer, OciJsonContext.TokenResponse);
         }
         catch (JsonException error)
         {

@@ -51,7 +51,7 @@ internal static class UpdateCommand
     {
         string file = flags.Text("resources");
         if (file.Length > 0)
-            return SpecFile.Parse(Read(file), SpecJson.Default.ResourcesSpec, file);
+            return SpecFile.Parse(Read(file), SpecJson.ResourcesSpec, file);
         var resources = new ResourcesSpec { Memory = new MemorySpec(), Cpu = new CpuSpec(), Pids = new PidsSpec(), BlockIo = new BlockIoSpec() };
         resources.BlockIo.Weight = unchecked((ushort)flags.Number("blkio-weight"));
         resources.Cpu.Cpus = flags.Text("cpuset-cpus");

@@ -3,6 +3,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Spec;
@@ -47,7 +48,7 @@ internal static class SeccompCache
     {
         try
         {
-            return json.Deserialize(SpecJson.Default.SeccompSpec) ?? new SeccompSpec();
+            return JsonText.Parse(json, SpecJson.SeccompSpec) ?? new SeccompSpec();
         }
         catch (JsonException e)
         {

@@ -1,22 +1,18 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.State;
 
 namespace AotRuntime.Runc.Spec;
 
 /// <summary>JSON of the files that the role reads and writes.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectNullableAnnotations = true,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
-[JsonSerializable(typeof(RuntimeSpec))]
-[JsonSerializable(typeof(ProcessSpec))]
-[JsonSerializable(typeof(ResourcesSpec))]
-[JsonSerializable(typeof(SeccompSpec))]
-[JsonSerializable(typeof(ContainerState))]
-internal sealed partial class SpecJson : JsonSerializerContext;
+[JsonContext(CamelCase = true, OmitNulls = true, StrictNulls = true)]
+[JsonRoot(typeof(RuntimeSpec))]
+[JsonRoot(typeof(ProcessSpec))]
+[JsonRoot(typeof(ResourcesSpec))]
+[JsonRoot(typeof(SeccompSpec))]
+[JsonRoot(typeof(ContainerState))]
+internal static partial class SpecJson;
 
 /// <summary>Reads the spec's files, with runc's errors.</summary>
 internal static class SpecFile
@@ -35,14 +31,14 @@ internal static class SpecFile
         {
             throw new RuncException($"JSON specification file {path} not found", e);
         }
-        return Parse(json, SpecJson.Default.RuntimeSpec, path);
+        return Parse(json, SpecJson.RuntimeSpec, path);
     }
 
     public static ProcessSpec LoadProcess(string path)
     {
         try
         {
-            return Parse(Sys.ReadSmallFile(path), SpecJson.Default.ProcessSpec, path);
+            return Parse(Sys.ReadSmallFile(path), SpecJson.ProcessSpec, path);
         }
         catch (LinuxException e)
         {
@@ -50,7 +46,7 @@ internal static class SpecFile
         }
     }
 
-    public static T Parse<T>(ReadOnlySpan<byte> json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, string name)
+    public static T Parse<T>(ReadOnlySpan<byte> json, IJsonReader<T> codec, string name)
     {
         // A byte order mark is not JSON, but some editors write one.
         if (json.StartsWith("\uFEFF"u8))
@@ -58,7 +54,7 @@ internal static class SpecFile
         try
         {
             RefuseHoles(json);
-            return JsonSerializer.Deserialize(json, type) ?? throw new RuncException($"{name}: null");
+            return JsonText.Parse(json, codec) ?? throw new RuncException($"{name}: null");
         }
         catch (JsonException e)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Spec;
 
@@ -44,13 +45,13 @@ internal static class StateStore
         {
             return null;
         }
-        return SpecFile.Parse(json, SpecJson.Default.ContainerState, directory + "/" + FileName);
+        return SpecFile.Parse(json, SpecJson.ContainerState, directory + "/" + FileName);
     }
 
     /// <summary>Writes the state so that a reader sees the old or the new one.</summary>
     public static void Save(string directory, ContainerState state)
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(state, SpecJson.Default.ContainerState);
+        byte[] json = JsonText.ToBytes(state, SpecJson.ContainerState);
         string temporary = directory + "/." + FileName;
         Sys.CreateSmallFile(temporary, json, 0x180);
         Sys.Rename(temporary, directory + "/" + FileName);

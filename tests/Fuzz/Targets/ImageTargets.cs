@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using AotRuntime.Images;
 using AotRuntime.Images.Tar;
+using AotRuntime.Json;
 
 namespace AotRuntime.Tests.Fuzz.Targets;
 
@@ -340,9 +341,9 @@ internal sealed class OciJsonTarget : Target
                     Platform.Host.Choose(choices);
             }
         });
-        Read(() => JsonSerializer.Deserialize(input, OciJsonContext.Default.Manifest));
-        Read(() => JsonSerializer.Deserialize(input, OciJsonContext.Default.ImageIndex));
-        Read(() => JsonSerializer.Deserialize(input, OciJsonContext.Default.ImageConfig));
+        Read(() => JsonText.Parse(input, OciJsonContext.Manifest));
+        Read(() => JsonText.Parse(input, OciJsonContext.ImageIndex));
+        Read(() => JsonText.Parse(input, OciJsonContext.ImageConfig));
         return Task.CompletedTask;
     }
 

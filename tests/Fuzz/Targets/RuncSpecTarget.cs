@@ -42,7 +42,7 @@ internal sealed class RuncSpecTarget : Target
         AotRuntime.Runc.Logging.RuncLog.Configure("/dev/null", json: false, debug: false);
         try
         {
-            RuntimeSpec spec = SpecFile.Parse(input, SpecJson.Default.RuntimeSpec, SpecFile.Config);
+            RuntimeSpec spec = SpecFile.Parse(input, SpecJson.RuntimeSpec, SpecFile.Config);
             SpecCheck.Require(spec);
             List<PlannedMount> mounts = [];
             foreach (MountSpec mount in spec.Mounts ?? [])

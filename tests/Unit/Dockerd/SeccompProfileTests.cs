@@ -5,6 +5,7 @@ using AotRuntime.Dockerd.Containers;
 using AotRuntime.Dockerd.Host;
 using AotRuntime.Dockerd.Oci;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Tests.Unit.Runc;
@@ -17,7 +18,7 @@ public class SeccompProfileTests
     private static readonly Version s_kernel = new(6, 1);
 
     private static byte[] Program(SeccompProfile profile, params string[] capabilities) =>
-        SeccompCompiler.Compile(profile.Resolve(capabilities, s_kernel).Deserialize(SpecJson.Default.SeccompSpec)!)!.Instructions;
+        SeccompCompiler.Compile(JsonText.Parse(profile.Resolve(capabilities, s_kernel), SpecJson.SeccompSpec)!)!.Instructions;
 
     private static SeccompProfile? Read(string json) => SeccompProfileReader.Read(Encoding.UTF8.GetBytes(json));
 

@@ -87,7 +87,7 @@ public class CommandLineTests
     [Fact]
     public void TheTemplateIsASpecThatPasses()
     {
-        RuntimeSpec spec = SpecFile.Parse(System.Text.Encoding.UTF8.GetBytes(SpecCommand.Template), SpecJson.Default.RuntimeSpec, "config.json");
+        RuntimeSpec spec = SpecFile.Parse(System.Text.Encoding.UTF8.GetBytes(SpecCommand.Template), SpecJson.RuntimeSpec, "config.json");
         SpecCheck.Require(spec);
         Assert.Equal(["sh"], spec.Process!.Args);
     }

@@ -14,7 +14,7 @@ public class InitPlanTests
             {"ociVersion":"1.2.1","root":{{{root}}},"process":{"cwd":"/","args":["true"],"env":["PATH=/bin"]{{process}}},
              "linux":{{{linux}}}{{more}}}
             """;
-        return SpecFile.Parse(System.Text.Encoding.UTF8.GetBytes(json), SpecJson.Default.RuntimeSpec, "config.json");
+        return SpecFile.Parse(System.Text.Encoding.UTF8.GetBytes(json), SpecJson.RuntimeSpec, "config.json");
     }
 
     private static InitInputs Inputs(RuntimeSpec spec) => new()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Runc;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
@@ -11,7 +12,7 @@ public class SeccompCompilerTests
     private const uint Allow = 0x7fff0000, Errno = 0x00050000, KillThread = 0, ENOSYS = Errno | 38;
     private const uint Read = 0, Mkdir = 83, Personality = 135, Clone3 = 435, OpenAt2 = 437, Future = 9999, X32 = 0x40000000;
 
-    private static SeccompProgram? Compile(string json) => SeccompCompiler.Compile(JsonSerializer.Deserialize(json, SpecJson.Default.SeccompSpec)!);
+    private static SeccompProgram? Compile(string json) => SeccompCompiler.Compile(JsonText.Parse(System.Text.Encoding.UTF8.GetBytes(json), SpecJson.SeccompSpec)!);
 
     private static uint Ask(string json, uint number, params ulong[] arguments) =>
         BpfInterpreter.Run(Compile(json)!.Instructions, BpfInterpreter.X86_64, number, arguments);

@@ -11,7 +11,7 @@ public class SpecCheckTests
         string json = $$"""{"root":{"path":"/r"},"process":{{{process}}},"linux":{{{linux}}}{{more}}}""";
         try
         {
-            SpecCheck.Require(SpecFile.Parse(Encoding.UTF8.GetBytes(json), SpecJson.Default.RuntimeSpec, "config.json"));
+            SpecCheck.Require(SpecFile.Parse(Encoding.UTF8.GetBytes(json), SpecJson.RuntimeSpec, "config.json"));
             return null;
         }
         catch (RuncException e)
@@ -49,5 +49,5 @@ public class SpecCheckTests
     [InlineData("{\"process\":{\"user\":{\"uid\":-1}}}")]
     [InlineData("{\"linux\":{\"namespaces\":{}}}")]
     public void JsonThatIsNoSpec(string json) =>
-        Assert.Throws<RuncException>(() => SpecFile.Parse(Encoding.UTF8.GetBytes(json), SpecJson.Default.RuntimeSpec, "config.json"));
+        Assert.Throws<RuncException>(() => SpecFile.Parse(Encoding.UTF8.GetBytes(json), SpecJson.RuntimeSpec, "config.json"));
 }
