@@ -14,6 +14,7 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <summary>What no value may hold: it would end the line and begin another (RFC 9110 §5.5).</summary>
     private static readonly SearchValues<char> s_lineBreakers = SearchValues.Create("\r\n\0");
 
+    private readonly bool _pooled;
     private Field[] _fields = [];
     private int _count;
     private byte[] _wire = [];
@@ -28,6 +29,14 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         public int NameLength;
         public int ValueLength;
     }
+
+    /// <summary>No fields yet.</summary>
+    public HttpHeaders()
+    {
+    }
+
+    /// <summary>With <paramref name="pooled"/>, memory is rented, and given back by <see cref="ReleaseMemory"/>.</summary>
+    internal HttpHeaders(bool pooled) => _pooled = pooled;
 
     /// <summary>How many field lines there are.</summary>
     public int Count => _count;
@@ -96,6 +105,19 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         _wireUsed = 0;
     }
 
+    /// <summary>Gives rented memory back; there must be no fields. For a connection that waits.</summary>
+    internal void ReleaseMemory()
+    {
+        if (!_pooled)
+            return;
+        if (_fields.Length > 0)
+            ArrayPool<Field>.Shared.Return(_fields);
+        if (_wire.Length > 0)
+            ArrayPool<byte>.Shared.Return(_wire);
+        _fields = [];
+        _wire = [];
+    }
+
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, string>> GetEnumerator()
     {
@@ -110,7 +132,7 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     {
         int size = name.Length + value.Length;
         if (_wire.Length - _wireUsed < size)
-            Array.Resize(ref _wire, Math.Max(_wireUsed + size, Math.Max(256, _wire.Length * 2)));
+            Grow(ref _wire, _wireUsed, Math.Max(_wireUsed + size, Math.Max(256, _wire.Length * 2)));
         name.CopyTo(_wire.AsSpan(_wireUsed));
         value.CopyTo(_wire.AsSpan(_wireUsed + name.Length));
         Next() = new Field { Start = _wireUsed, NameLength = name.Length, ValueLength = value.Length };
@@ -163,8 +185,26 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     private ref Field Next()
     {
         if (_count == _fields.Length)
-            Array.Resize(ref _fields, Math.Max(8, _count * 2));
+            Grow(ref _fields, _count, Math.Max(8, _count * 2));
         return ref _fields[_count++];
+    }
+
+    private void Grow<T>(ref T[] array, int used, int length)
+    {
+        if (!_pooled)
+        {
+            Array.Resize(ref array, length);
+            return;
+        }
+        T[] larger = ArrayPool<T>.Shared.Rent(length);
+        array.AsSpan(0, used).CopyTo(larger);
+        if (array.Length > 0)
+        {
+            // Strings must not be kept alive from within the pool.
+            Array.Clear(array, 0, used);
+            ArrayPool<T>.Shared.Return(array);
+        }
+        array = larger;
     }
 
     private static string Checked(string value) => value.AsSpan().IndexOfAny(s_lineBreakers) < 0

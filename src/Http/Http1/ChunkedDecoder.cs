@@ -3,7 +3,7 @@ using System.Buffers;
 namespace AotRuntime.Http;
 
 /// <summary>Decodes the chunked transfer coding (RFC 9112 §7.1); may stop at any byte.</summary>
-internal struct ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
+internal sealed class ChunkedDecoder(int maxTrailerBytes, int maxTrailers)
 {
     /// <summary>A chunk's extension that is skipped; nobody needs more.</summary>
     private const int MaxExtensionBytes = 1024;

@@ -40,7 +40,7 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
     private BodyFraming _framing;
     private long _remaining;
     private Pipe? _decoded;
-    private ChunkedDecoder _decoder = new(maxTrailerBytes, maxTrailers);
+    private ChunkedDecoder? _decoder;
     private ReadOnlySequence<byte> _last;
     private bool _seenAll;
     private bool _ended;
@@ -68,7 +68,7 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         _ended = _framing == BodyFraming.None;
         if (_framing == BodyFraming.Chunked)
         {
-            _decoder.Reset();
+            (_decoder ??= new(maxTrailerBytes, maxTrailers)).Reset();
             if (_decoded is null)
             {
                 // No thresholds: the reader itself is what fills the pipe.
@@ -256,7 +256,7 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
         bool done;
         try
         {
-            done = _decoder.Decode(ref buffer, _decoded!.Writer, _owner!);
+            done = _decoder!.Decode(ref buffer, _decoded!.Writer, _owner!);
         }
         catch (HttpProtocolException)
         {

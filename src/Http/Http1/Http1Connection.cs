@@ -206,11 +206,16 @@ internal sealed class Http1Connection
             if (_watch is { } watch)
             {
                 _watch = null;
+                if (!started && !watch.IsCompleted)
+                    _exchange.ReleaseMemory();
                 read = await watch.ConfigureAwait(false);
             }
             else
             {
-                read = await _input.ReadAsync().ConfigureAwait(false);
+                ValueTask<ReadResult> reading = _input.ReadAsync();
+                if (!started && !reading.IsCompleted)
+                    _exchange.ReleaseMemory();
+                read = await reading.ConfigureAwait(false);
             }
             if (read.IsCanceled)
             {

@@ -10,13 +10,15 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 {
     private const string ContentLengthName = "Content-Length";
 
+    private static readonly HttpHeaders s_noTrailers = new();
+
     private readonly Http1Connection _connection;
     private readonly Http1BodyReader _requestBody;
     private readonly Http1BodyWriter _responseBody;
-    private readonly HttpHeaders _requestHeaders = new();
-    private readonly HttpHeaders _requestTrailers = new();
-    private readonly HttpHeaders _responseHeaders = new();
-    private readonly HttpHeaders _responseTrailers = new();
+    private readonly HttpHeaders _requestHeaders = new(pooled: true);
+    private HttpHeaders? _requestTrailers;
+    private readonly HttpHeaders _responseHeaders = new(pooled: true);
+    private HttpHeaders? _responseTrailers;
     private readonly Lock _abortGate = new();
 
     // Clients ask for the same few targets over and over; the strings of the last one are kept.
@@ -64,7 +66,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 
     public override PipeReader RequestBody => _requestBody;
 
-    public override HttpHeaders RequestTrailers => _requestTrailers;
+    public override HttpHeaders RequestTrailers => _requestTrailers ??= new(pooled: true);
 
     public override int StatusCode
     {
@@ -81,7 +83,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 
     public override HttpHeaders ResponseHeaders => _responseHeaders;
 
-    public override HttpHeaders ResponseTrailers => _responseTrailers;
+    public override HttpHeaders ResponseTrailers => _responseTrailers ??= new(pooled: true);
 
     public override bool HasStarted => _responseBody.Started || Upgraded;
 
@@ -117,9 +119,9 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     public void Reset()
     {
         _requestHeaders.Clear();
-        _requestTrailers.Clear();
+        _requestTrailers?.Clear();
         _responseHeaders.Clear();
-        _responseTrailers.Clear();
+        _responseTrailers?.Clear();
         _hosts = 0;
         _contentLength = -1;
         _transferEncodings = 0;
@@ -135,6 +137,15 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
         }
         _responseBody.Begin(this);
         _requestBody.Begin(this, BodyFraming.None, 0);
+    }
+
+    /// <summary>Gives back what is rented while the connection waits for its next request; after <see cref="Reset"/>.</summary>
+    public void ReleaseMemory()
+    {
+        _requestHeaders.ReleaseMemory();
+        _requestTrailers?.ReleaseMemory();
+        _responseHeaders.ReleaseMemory();
+        _responseTrailers?.ReleaseMemory();
     }
 
     public void OnRequestLine(ReadOnlySpan<byte> method, ReadOnlySpan<byte> target, int minorVersion)
@@ -156,7 +167,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
         if (_inTrailers)
         {
             // RFC 9110 §6.5.1: fields that frame or route a message have no meaning in trailers, and are not merged.
-            _requestTrailers.AddWire(name, value);
+            RequestTrailers.AddWire(name, value);
             return;
         }
         _requestHeaders.AddWire(name, value);
@@ -299,7 +310,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     {
         if (!_responseBody.Started)
             WriteHead(complete: true);
-        _responseBody.WriteEnd(_responseTrailers);
+        _responseBody.WriteEnd(_responseTrailers ?? s_noTrailers);
     }
 
     /// <summary>Makes the response an error in Docker's form.</summary>
@@ -307,7 +318,7 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     {
         _responseBody.DropBuffered();
         _responseHeaders.Clear();
-        _responseTrailers.Clear();
+        _responseTrailers?.Clear();
         _status = status;
         byte[] body = ErrorBody.Json(message);
         _responseHeaders.Add("Content-Type", "application/json");
