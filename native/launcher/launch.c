@@ -62,11 +62,8 @@ void sync_parent(uint32_t kind, uint32_t value, int wait)
 {
     struct report report = { .kind = kind, .op = self.op, .value = value };
     /* What the parent does not know of must not go on, and one that waits for its answer would wait for ever. */
-    if (send_report(&report) < 0) {
-        if (kind == SYNC_PID)
-            kill((pid_t)value, SIGKILL);
+    if (send_report(&report) < 0)
         _exit(255);
-    }
     if (!wait)
         return;
     char go;

@@ -27,6 +27,8 @@
 
 int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const char **why);
 int aot_report_answer(int socket);
+int aot_report_receive(int socket, void *report, size_t size);
+int aot_socketpair(int type, int pair[2]);
 
 int tests_passed, tests_failed;
 const char *test_name = "";
@@ -165,7 +167,7 @@ _Noreturn static void runner(int to)
     /* A hook without its own standard error complains here. */
     dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    if (aot_socketpair(SOCK_SEQPACKET, pair) < 0)
         _exit(2);
     plan(pair[1]);
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -174,7 +176,7 @@ _Noreturn static void runner(int to)
         _exit(3);
     close(pair[1]);
     last = pid;
-    while (recv(pair[0], &outcome.report, sizeof outcome.report, 0) > 0) {
+    while (aot_report_receive(pair[0], &outcome.report, sizeof outcome.report) > 0) {
         if (outcome.report.kind == SYNC_ERROR)
             break;
         if (outcome.report.kind == SYNC_PID)
@@ -186,7 +188,10 @@ _Noreturn static void runner(int to)
     /* All of them, so that none outlives the run. */
     int status, one;
     while ((one = waitpid(-1, &status, 0)) > 0)
-        if (one == last)
+        /* The one that goes on after a fork tells its own number; where it could not, it must not end well either. */
+        if (last == pid)
+            outcome.status |= status;
+        else if (one == last)
             outcome.status = status;
     if (write(to, &outcome, sizeof outcome) != sizeof outcome)
         _exit(4);
