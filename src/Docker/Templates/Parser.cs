@@ -282,6 +282,8 @@ internal sealed class Parser
         string value = text.ToString();
         if (quote != '\'')
             return new ConstantOperand(value, start, _source[start.._at]);
+        if (value.Length == 0)
+            throw Error("invalid syntax");
         return Rune.TryGetRuneAt(value, 0, out Rune rune) && rune.Utf16SequenceLength == value.Length
             ? new ConstantOperand((long)rune.Value, start, _source[start.._at])
             : throw Error($"malformed character constant: {_source[start.._at]}");

@@ -59,6 +59,8 @@ public sealed class TemplateTests
     [InlineData("{{end}}", "template: :1: unexpected {{end}}")]
     [InlineData("{{(1}}", "template: :1: unclosed left paren")]
     [InlineData("{{\"a}}", "template: :1: unterminated quoted string")]
+    [InlineData("{{''}}", "template: :1: invalid syntax")]
+    [InlineData("{{'ab'}}", "template: :1: malformed character constant: 'ab'")]
     [InlineData("{{}}", "template: :1: missing value for command")]
     [InlineData("{{.Name.Foo}}", "template: :1:7: executing \"\" at <.Name.Foo>: can't evaluate field Foo in type interface {}")]
     public void Errors_are_gos(string source, string message) => Assert.Equal(message, Assert.Throws<TemplateException>(() => Run(source)).Message);
