@@ -7,12 +7,14 @@
 #define AOT_CHILD_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "plan.h"
 
 #define REPORT_TEXT 1008
+#define LABELS      2 /* security modules that can each have one at a time */
 
 /* One message of the report socket (SOCK_SEQPACKET), child to parent. */
 struct report {
@@ -33,6 +35,8 @@ struct child {
     const char **argv;
     const char **envp;
     int      mask_dir;    /* the first mask's read-only tmpfs, bound again for the others; or -1 */
+    int      loopback;    /* is up already */
+    int      label[LABELS]; /* files of /proc/thread-self/attr, or -1 */
     int      filtered;    /* a seccomp filter is in force: only what every program needs can be counted on */
     dev_t    exe_dev;     /* the runtime's own file */
     ino_t    exe_ino;
@@ -45,6 +49,11 @@ _Noreturn void fail(int error, const char *format, ...) __attribute__((format(pr
 
 /* Tells the parent; with wait, blocks for its answer and ends the process if the parent is gone. */
 void sync_parent(uint32_t kind, uint32_t value, int wait);
+
+/* launch.c: executes the plan's records, in a process that was cloned for it. */
+struct plan_header;
+_Noreturn void run_plan(const uint8_t *blob, const struct plan_header *h, const sigset_t *mask);
+void remember_own_file(void);
 
 /* Memory that lives until exec. */
 void *child_alloc(size_t size);
@@ -62,6 +71,8 @@ void stage_fork(struct plan_reader *r);
 void stage_root_ids(void);
 void stage_keyring(struct plan_reader *r);
 void stage_time_offsets(struct plan_reader *r);
+/* 0 or an errno; the stage does nothing where it is up. */
+int loopback_up(void);
 void stage_loopback_up(void);
 void stage_root_prepare(struct plan_reader *r);
 void stage_root_enter(struct plan_reader *r);
@@ -89,6 +100,10 @@ void stage_resolve(struct plan_reader *r);
 void stage_pidfd_send(struct plan_reader *r);
 void stage_wait_fifo(struct plan_reader *r);
 void stage_seccomp(struct plan_reader *r);
+void stage_affinity(struct plan_reader *r);
+void stage_memory_policy(struct plan_reader *r);
+void stage_label_open(struct plan_reader *r);
+void stage_label_write(struct plan_reader *r);
 _Noreturn void stage_exec(struct plan_reader *r);
 
 /* copyup.c: copies the tree below one directory into another. 0, or an errno with the failing name in path. */

@@ -14,6 +14,9 @@
 #include "aot.h"
 #include "child.h"
 
+/* Before the words of a hook that could not be executed: no program's own. */
+#define NOT_STARTED 1
+
 static long long now_ms(void)
 {
     struct timespec t;
@@ -21,21 +24,41 @@ static long long now_ms(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* Writes the state and collects the first part of standard error, until the hook closes it or the time is over. */
-static int converse(const struct hook *hook, int in, int err, int pidfd, char *text, size_t text_size, long long deadline)
+/* The first part of what a hook says on one of its streams. */
+struct said {
+    int    fd;
+    int    open;
+    size_t used;
+    char   text[REPORT_TEXT / 3];
+};
+
+static void listen_to(struct said *s)
 {
-    size_t sent = 0, got = 0;
-    int error_open = 1;
+    char scrap[512];
+    size_t left = sizeof s->text - 1 - s->used;
+    ssize_t n = read(s->fd, left ? s->text + s->used : scrap, left ? left : sizeof scrap);
+    if (n > 0 && left)
+        s->used += (size_t)n;
+    if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+        s->open = 0;
+    s->text[s->used] = 0;
+}
+
+/* Writes the state and collects what the hook says, until it ends or the time is over. */
+static int converse(const struct hook *hook, int in, struct said *out, struct said *err, int pidfd, long long deadline)
+{
+    size_t sent = 0;
     for (;;) {
-        struct pollfd fds[3] = {
+        struct pollfd fds[4] = {
             { .fd = in, .events = POLLOUT },
-            { .fd = error_open ? err : -1, .events = POLLIN },
+            { .fd = err->open ? err->fd : -1, .events = POLLIN },
+            { .fd = out->open ? out->fd : -1, .events = POLLIN },
             { .fd = pidfd, .events = POLLIN },
         };
         long long wait = deadline ? deadline - now_ms() : -1;
         if (deadline && wait <= 0)
             return ETIMEDOUT;
-        if (poll(fds, 3, (int)(wait > 1000000 ? 1000000 : wait)) < 0) {
+        if (poll(fds, 4, (int)(wait > 1000000 ? 1000000 : wait)) < 0) {
             if (errno == EINTR)
                 continue;
             return errno;
@@ -50,20 +73,13 @@ static int converse(const struct hook *hook, int in, int err, int pidfd, char *t
                 in = -1;
             }
         }
-        if (error_open && fds[1].revents) {
-            char scrap[512];
-            char *to = got < text_size - 1 ? text + got : scrap;
-            size_t room = got < text_size - 1 ? text_size - 1 - got : sizeof scrap;
-            ssize_t n = read(err, to, room);
-            if (n > 0 && to != scrap)
-                got += (size_t)n;
-            if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
-                error_open = 0;
-        }
-        if (fds[2].revents && !fds[1].revents) {
+        if (fds[1].revents)
+            listen_to(err);
+        if (fds[2].revents)
+            listen_to(out);
+        if (fds[3].revents && !fds[1].revents && !fds[2].revents) {
             if (in >= 0)
                 close(in);
-            text[got] = 0;
             return 0;
         }
     }
@@ -71,14 +87,22 @@ static int converse(const struct hook *hook, int in, int err, int pidfd, char *t
 
 int hook_run(const struct hook *hook, char *text, size_t text_size)
 {
-    int in[2], err[2];
+    int in[2], out[2], err[2];
     text[0] = 0;
     if (pipe2(in, O_CLOEXEC) < 0)
         return errno;
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        int error = errno;
+        close(in[0]);
+        close(in[1]);
+        return error;
+    }
     if (pipe2(err, O_CLOEXEC) < 0) {
         int error = errno;
         close(in[0]);
         close(in[1]);
+        close(out[0]);
+        close(out[1]);
         return error;
     }
     /* A raw clone: fork() would run the C library's at-fork handlers of a process that may be half a copy. */
@@ -94,12 +118,14 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
     if (pid == 0) {
         signal(SIGPIPE, SIG_DFL);
         sigprocmask(SIG_SETMASK, &old, NULL);
-        int null = open("/dev/null", O_WRONLY);
-        if (dup2(err[1], 2) >= 0 && dup2(in[0], 0) >= 0 && dup2(null >= 0 ? null : err[1], 1) >= 0 && syscall(SYS_close_range, 3, ~0u, 0) == 0)
+        /* Above the three places first: one of ours may be closed, and a pipe's end be where another belongs. */
+        int from = fcntl(in[0], F_DUPFD_CLOEXEC, 3), to = fcntl(out[1], F_DUPFD_CLOEXEC, 3), bad = fcntl(err[1], F_DUPFD_CLOEXEC, 3);
+        if (from >= 0 && to >= 0 && bad >= 0 && dup2(bad, 2) >= 0 && dup2(from, 0) >= 0 && dup2(to, 1) >= 0 &&
+            syscall(SYS_close_range, 3, ~0u, 0) == 0)
             execve(hook->path, (char *const *)hook->argv, (char *const *)hook->envp);
         const char *why = strerrordesc_np(errno);
         char line[PATH_MAX + 128];
-        int n = snprintf(line, sizeof line, "fork/exec %s: %s", hook->path, why ? why : "error");
+        int n = snprintf(line, sizeof line, "%cfork/exec %s: %c%s", NOT_STARTED, hook->path, why ? *why | 0x20 : 'e', why ? why + 1 : "rror");
         if (n > 0 && write(2, line, (size_t)n) < 0)
             _exit(126);
         _exit(127);
@@ -107,9 +133,11 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
     int error = errno;
     sigprocmask(SIG_SETMASK, &old, NULL);
     close(in[0]);
+    close(out[1]);
     close(err[1]);
     if (pid < 0) {
         close(in[1]);
+        close(out[0]);
         close(err[0]);
         return error;
     }
@@ -118,7 +146,8 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
     /* EPIPE, not a signal, where the hook has closed its input. */
     signal(SIGPIPE, SIG_IGN);
     long long deadline = hook->timeout ? now_ms() + hook->timeout * 1000LL : 0;
-    error = converse(hook, in[1], err[0], pidfd, text, text_size, deadline);
+    struct said said = { .fd = out[0], .open = 1 }, complained = { .fd = err[0], .open = 1 };
+    error = converse(hook, in[1], &said, &complained, pidfd, deadline);
     if (error)
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     int status = 0, reaped;
@@ -126,6 +155,7 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
         ;
     if (reaped < 0 && !error)
         error = errno;
+    close(out[0]);
     close(err[0]);
     close(pidfd);
     if (error == ETIMEDOUT) {
@@ -136,12 +166,12 @@ int hook_run(const struct hook *hook, char *text, size_t text_size)
         return error;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    char output[REPORT_TEXT / 2];
-    snprintf(output, sizeof output, "%s", text);
-    if (WIFSIGNALED(status))
-        snprintf(text, text_size, "error running hook: signal: %d, stdout: , stderr: %s", WTERMSIG(status), output);
+    if (complained.text[0] == NOT_STARTED)
+        snprintf(text, text_size, "%s", complained.text + 1);
+    else if (WIFSIGNALED(status))
+        snprintf(text, text_size, "signal: %d, stdout: %s, stderr: %s", WTERMSIG(status), said.text, complained.text);
     else
-        snprintf(text, text_size, "error running hook: exit status %d, stdout: , stderr: %s", WEXITSTATUS(status), output);
+        snprintf(text, text_size, "exit status %d, stdout: %s, stderr: %s", WEXITSTATUS(status), said.text, complained.text);
     return -1;
 }
 
@@ -170,7 +200,7 @@ void stage_hook(struct plan_reader *r)
     char text[REPORT_TEXT - 128];
     int error = hook_run(&hook, text, sizeof text);
     if (error)
-        fail(*text ? 0 : error, "error running %s hook: %s", kind, text);
+        fail(*text ? 0 : error, "error running %s: %s", kind, text);
 }
 
 /* For the hooks of the runtime's own namespaces. 0, or an errno or -1 with a sentence in text. */

@@ -126,7 +126,7 @@ void stage_identity(struct plan_reader *r)
     uid_t uid = (uid_t)plan_u32(r);
     gid_t gid = (gid_t)plan_u32(r);
     struct plan_list groups = plan_u32s(r);
-    uint32_t chown_stdio = plan_u32(r);
+    uint32_t flags = plan_u32(r);
     uint64_t bounding = plan_u64(r);
     uint64_t effective = plan_u64(r);
     uint64_t permitted = plan_u64(r);
@@ -140,13 +140,18 @@ void stage_identity(struct plan_reader *r)
             fail(errno, "chdir to cwd (\"%s\") set in config.json failed", cwd);
         later = 1;
     }
-    drop_bounding(bounding);
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-        fail(errno, "unable to set keep caps");
-    set_ids(uid, gid, groups, chown_stdio != 0);
+    int all = (flags & IDENTITY_ALL_CAPS) != 0;
+    if (!all) {
+        drop_bounding(bounding);
+        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+            fail(errno, "unable to set keep caps");
+    }
+    set_ids(uid, gid, groups, (flags & IDENTITY_OWN_STDIO) != 0);
     if (later && chdir(cwd) < 0)
         fail(errno, "chdir to cwd (\"%s\") set in config.json failed", cwd);
     verify_cwd();
+    if (all)
+        return;
     if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
         fail(errno, "unable to clear keep caps");
     set_caps(effective, permitted, inheritable, ambient);

@@ -20,8 +20,9 @@
 
 #include "aot.h"
 #include "child.h"
+#include "early.h"
 
-struct child self = { .sync = -1, .root = -1, .mask_dir = -1 };
+struct child self = { .sync = -1, .root = -1, .mask_dir = -1, .label = { -1, -1 } };
 
 /*
  * write and read rather than send and recv: a seccomp filter may be in force, and profiles that deny the network's
@@ -159,11 +160,15 @@ static void run_record(uint32_t op, struct plan_reader *r)
     case OP_TIME_OFFSETS: stage_time_offsets(r); break;
     case OP_CLOSE: close((int)plan_u32(r)); break;
     case OP_SECCOMP: stage_seccomp(r); break;
+    case OP_AFFINITY: stage_affinity(r); break;
+    case OP_MEMORY_POLICY: stage_memory_policy(r); break;
+    case OP_LABEL_OPEN: stage_label_open(r); break;
+    case OP_LABEL_WRITE: stage_label_write(r); break;
     default: fail(EINVAL, "launch plan: op %u", op);
     }
 }
 
-_Noreturn static void run_plan(const uint8_t *blob, const struct plan_header *h, const sigset_t *mask)
+_Noreturn void run_plan(const uint8_t *blob, const struct plan_header *h, const sigset_t *mask)
 {
     /* Handlers went with CLONE_CLEAR_SIGHAND; what the managed runtime ignores must not stay ignored. */
     signal(SIGPIPE, SIG_DFL);
@@ -182,6 +187,16 @@ _Noreturn static void run_plan(const uint8_t *blob, const struct plan_header *h,
     fail(EINVAL, "launch plan: ends without exec");
 }
 
+/* Known before anything is cloned: in the container /proc is not to be trusted. */
+void remember_own_file(void)
+{
+    struct stat exe;
+    if (stat("/proc/self/exe", &exe) == 0) {
+        self.exe_dev = exe.st_dev;
+        self.exe_ino = exe.st_ino;
+    }
+}
+
 /*
  * Clones the first process of the plan. 0 with its pid and pidfd, or a negative errno (EBADMSG: the plan is bad and
  * *why says how). The caller holds the other end of h.sync_fd and closes its own copy of it afterwards.
@@ -193,6 +208,9 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
         return -EBADMSG;
     struct plan_header h;
     memcpy(&h, blob, sizeof h);
+    int result = early_launch(blob, &h, pid, pidfd);
+    if (result != 0)
+        return result < 0 ? result : 0;
 
     int fd = -1;
     struct clone_args args = {
@@ -205,25 +223,19 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
         args.cgroup = (uint64_t)h.cgroup_fd;
     }
 
-    /* Known before anything is cloned: in the container /proc is not to be trusted. */
-    struct stat exe;
-    if (stat("/proc/self/exe", &exe) == 0) {
-        self.exe_dev = exe.st_dev;
-        self.exe_ino = exe.st_ino;
-    }
-
+    remember_own_file();
     /* Without this a signal could run a handler of the managed runtime in the child before they are cleared. */
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    long result = syscall(SYS_clone3, &args, sizeof args);
-    if (result == 0)
+    long child = syscall(SYS_clone3, &args, sizeof args);
+    if (child == 0)
         run_plan(blob, &h, &old);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (result < 0)
+    if (child < 0)
         return -error;
-    *pid = (int)result;
+    *pid = (int)child;
     *pidfd = fd;
     return 0;
 }

@@ -59,7 +59,8 @@ static const char *inside_rootfs(const struct mount_plan *m, int fd, char real[P
         mount_fail(m, 0, "mountpoint is outside of rootfs");
     const char *relative = real + self.rootfs_length;
     if (!*relative)
-        mount_fail(m, 0, "mountpoint is on the top of rootfs");
+        fail(0, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: mountpoint \"%s\" is on the top of rootfs \"%s\"",
+             m->source, m->target, m->target, real, self.rootfs);
     return relative;
 }
 
@@ -86,8 +87,9 @@ static void check_proc(const struct mount_plan *m, const char *where)
         } else if (strcmp(m->type, "proc") == 0) {
             return;
         }
-        fail(0, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: \"%s%s\" cannot be mounted "
-                "because it is not of type proc", m->source, m->target, m->target, self.rootfs, where);
+        fail(0, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: "
+                "check proc-safety of %s mount: \"%s%s\" cannot be mounted because it is not of type proc",
+             m->source, m->target, m->target, m->target, self.rootfs, where);
     }
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         if (strcmp(where, allowed[i]) == 0)
@@ -102,8 +104,7 @@ static bool source_is_directory(const struct mount_plan *m)
     struct stat st;
     int result = m->source_fd >= 0 ? fstat(m->source_fd, &st) : stat(m->source, &st);
     if (result < 0) {
-        int error = errno;
-        fail(error, "error mounting \"%s\" to rootfs at \"%s\": stat %s", m->source, m->target, m->source);
+        fail(errno, "failed to fulfil mount request: open %s", m->source);
     }
     return S_ISDIR(st.st_mode);
 }
@@ -186,7 +187,8 @@ static void set_bind_flags(const struct mount_plan *m, const char *target)
         mount_fail(m, errno, "failed to set user-requested vfs flags on bind-mount: remount with locked flags re-applied");
 }
 
-static void attach(const struct mount_plan *m, int target, const char *data)
+/* True where a bind stands in for what was asked. */
+static bool attach(const struct mount_plan *m, int target, const char *data)
 {
     char path[32];
     uint64_t flags = m->flags & ~(uint64_t)(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
@@ -195,18 +197,19 @@ static void attach(const struct mount_plan *m, int target, const char *data)
         if (syscall(SYS_move_mount, m->source_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
             fail(errno, "error mounting \"%s\" to rootfs at \"%s\": move_mount", m->source, m->target);
         close(m->source_fd);
-        return;
+        return false;
     }
     if (m->flags & MS_BIND)
         flags &= MS_BIND | MS_REC;
     else if (strcmp(m->type, "tmpfs") == 0 || strcmp(m->target, "/dev") == 0)
         flags &= ~(uint64_t)MS_RDONLY; /* files are still to be made in it; OP_REMOUNT_RO follows */
-    if (mount(m->source, path, m->type, flags, *data ? data : NULL) == 0)
-        return;
+    bool cgroup2 = m->extra & EXTRA_CGROUP2_FALLBACK;
+    if (mount(cgroup2 ? "cgroup" : m->source, path, m->type, flags, *data ? data : NULL) == 0)
+        return false;
     int error = errno;
-    if ((m->extra & EXTRA_CGROUP2_FALLBACK) && (error == EPERM || error == EBUSY) &&
-        mount("/sys/fs/cgroup", path, NULL, MS_BIND | MS_REC, NULL) == 0)
-        return;
+    /* Only the owner of the cgroup namespace may mount it. */
+    if (cgroup2 && (error == EPERM || error == EBUSY) && mount(m->source, path, NULL, MS_BIND | MS_REC, NULL) == 0)
+        return true;
     fail(error, "error mounting \"%s\" to rootfs at \"%s\": mount src=%s, dst=%s, dstFd=%s, flags=0x%llx%s%s", m->source,
          m->target, m->source, m->target, path, (unsigned long long)flags, *data ? ", data=" : "", data);
 }
@@ -253,7 +256,7 @@ void stage_mount(struct plan_reader *r)
             mount_fail(&m, errno, "tmpcopyup: open");
     }
 
-    attach(&m, target, data);
+    bind |= attach(&m, target, data);
 
     bool bind_flags = bind && ((m.flags & ~(uint64_t)(MS_BIND | MS_REC | MS_REMOUNT)) || m.cleared);
     bool recursive = m.rec_set || m.rec_clear;

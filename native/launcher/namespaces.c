@@ -23,7 +23,9 @@ void stage_cgroup_join(struct plan_reader *r)
 {
     int fd = (int)plan_u32(r);
     const char *path = plan_string(r);
-    if (write(fd, "0", 1) < 0)
+    if (fd < 0)
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || write(fd, "0", 1) < 0)
         fail(errno, "error adding the container's process to cgroup: write %s", path);
     close(fd);
 }
@@ -120,14 +122,23 @@ void stage_time_offsets(struct plan_reader *r)
 }
 
 /* A new network namespace has a loopback interface that is down; programs expect it up. */
-void stage_loopback_up(void)
+int loopback_up(void)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int error = 0, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        fail(errno, "loopback: socket");
+        return errno;
     struct ifreq request = { .ifr_name = "lo" };
     request.ifr_flags = IFF_UP | IFF_RUNNING;
     if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-        fail(errno, "loopback: set up");
+        error = errno;
     close(fd);
+    self.loopback = error == 0;
+    return error;
+}
+
+void stage_loopback_up(void)
+{
+    int error = self.loopback ? 0 : loopback_up();
+    if (error)
+        fail(error, "loopback: set up");
 }

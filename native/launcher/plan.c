@@ -51,6 +51,10 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_TIME_OFFSETS] = { "time offsets", "s" },
     [OP_CLOSE] = { "close", "u" },
     [OP_SECCOMP] = { "seccomp", "uuuQ" },
+    [OP_AFFINITY] = { "cpu affinity", "suQ" },
+    [OP_MEMORY_POLICY] = { "memory policy", "uQ" },
+    [OP_LABEL_OPEN] = { "label file", "us" },
+    [OP_LABEL_WRITE] = { "label", "uss" },
 };
 
 const char *plan_signature(uint32_t op)

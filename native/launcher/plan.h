@@ -26,7 +26,7 @@
 /* The order is the wire format: new ones go to the end, and PLAN_VERSION is raised when one changes. */
 enum plan_op {
     OP_NONE = 0,
-    OP_CGROUP_JOIN,      /* u fd of a v1 `tasks` file, s path */
+    OP_CGROUP_JOIN,      /* u fd of a v1 `tasks` file or -1, s its path */
     OP_SETNS,            /* u fd, q type flags (0: any), s path */
     OP_UNSHARE,          /* q flags */
     OP_FORK,             /* q clone flags: go on in a child whose parent is our parent */
@@ -42,7 +42,7 @@ enum plan_op {
     OP_SYMLINK,          /* s target, s path */
     OP_PTMX,
     OP_SYSCTL,           /* s file under /proc/sys, s value */
-    OP_HOOK,             /* s kind, s path, S args, S env, u timeout in s (0: none), s state up to the pid, s state after it */
+    OP_HOOK,             /* s kind and number, s path, S args, S env, u timeout in s (0: none), s state up to the pid, s state after it */
     OP_ROOT_ENTER,       /* u enum root_mode */
     OP_ROOT_PROPAGATION, /* q flags */
     OP_DEVNULL_REOPEN,
@@ -59,7 +59,7 @@ enum plan_op {
     OP_PERSONALITY,      /* u persona */
     OP_IO_PRIORITY,      /* u class << 13 | level */
     OP_SCHEDULER,        /* u policy, q flags, u nice, u priority, q runtime, q deadline, q period */
-    OP_IDENTITY,         /* s cwd, u uid, u gid, U gids, u chown stdio, q bounding, effective, permitted, inheritable, ambient */
+    OP_IDENTITY,         /* s cwd, u uid, u gid, U gids, u IDENTITY_*, q bounding, effective, permitted, inheritable, ambient */
     OP_RESOLVE,          /* S args, S env, u uid: find args[0] on PATH */
     OP_PIDFD_SEND,       /* u socket fd, s name */
     OP_WAIT_FIFO,        /* u fd */
@@ -69,8 +69,15 @@ enum plan_op {
     OP_TIME_OFFSETS,     /* s text for /proc/self/timens_offsets */
     OP_CLOSE,            /* u fd */
     OP_SECCOMP,          /* u SECCOMP_FILTER_FLAG_*, u exec fifo's fd or -1, u as OP_EXEC's, Q the program's instructions */
+    OP_AFFINITY,         /* s which, u whether it is an error if it fails, Q mask of CPUs */
+    OP_MEMORY_POLICY,    /* u mode and flags, Q mask of nodes */
+    OP_LABEL_OPEN,       /* u slot, s file of /proc/thread-self/attr */
+    OP_LABEL_WRITE,      /* u slot, s label, s what failed if it does */
     OP_COUNT
 };
+
+/* OP_IDENTITY: give the streams to the user; leave the capabilities as they are. */
+enum { IDENTITY_OWN_STDIO = 1, IDENTITY_ALL_CAPS = 2 };
 
 enum sync_kind {
     SYNC_ERROR = 1,  /* the child failed: errno, op and a sentence are in the report */
@@ -80,6 +87,8 @@ enum sync_kind {
     SYNC_READY,      /* all set up; please apply limits and store the state */
     SYNC_DONE,       /* about to wait on the fifo; nothing more will be reported */
     SYNC_SECCOMP,    /* value: our descriptor of the seccomp listener; please take it */
+    SYNC_CGROUPS,    /* about to join the cgroups; please say when they are there */
+    SYNC_DEVICES,    /* please move the network devices into our namespace */
 };
 
 /* ROOT_HERE: the root is right already (after setns); only go to its top. */

@@ -98,12 +98,13 @@ static const char *home_of(uint32_t uid)
             if (at)
                 *at++ = 0;
         }
-        if (count < 6)
-            continue;
+        /* What a short line leaves out is empty, as runc reads it. */
+        while (count < 6)
+            field[count++] = end - (*end ? 1 : 0);
         char *rest;
         unsigned long id = strtoul(field[2], &rest, 10);
         if (*field[2] && !*rest && id == uid)
-            return *field[5] ? field[5] : "/";
+            return field[5];
     }
     return "/";
 }

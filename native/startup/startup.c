@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "startup.h"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
 enum {
     PAGE = 4096,
-    /* The GC commits its heaps in steps of this size, and fills each from its start to its end (commit_min_th). */
-    GC_STEP = 64 * 1024,
     /* What the C heap holds by the time that Main begins. */
     EARLY_HEAP = 64 * 1024,
     /* The linker puts the runtime's own variables at the end of .data and at the end of .bss. */
@@ -28,27 +28,20 @@ enum {
 /* man 3 end: the ends of initialised and of zeroed data. */
 extern char edata, end;
 
-static void populate(uintptr_t from, uintptr_t to)
+void populate(uintptr_t from, uintptr_t to)
 {
     from &= -(uintptr_t)PAGE;
     to = (to + PAGE - 1) & -(uintptr_t)PAGE;
     madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-int __real_mprotect(void *start, size_t size, int protection);
-
-/* Linked in the place of mprotect (ld --wrap): the GC's commit of reserved memory. */
-int __wrap_mprotect(void *start, size_t size, int protection)
-{
-    int result = __real_mprotect(start, size, protection);
-    if (result == 0 && size <= GC_STEP && protection == (PROT_READ | PROT_WRITE))
-        madvise(start, size, MADV_POPULATE_WRITE);
-    return result;
-}
-
 /* 101 is the first that is free: the runtime's own constructors already write to these pages. */
-__attribute__((constructor(101))) static void start(void)
+__attribute__((constructor(101))) static void start(int argc, char **argv)
 {
+    int first = short_lived_arguments(argc, argv);
+    /* Before any page is populated: what a clone has to copy. */
+    if (first > 0)
+        aot_early(argc - first, argv + first);
     /* Threads of the managed runtime seldom call malloc: an arena for each is memory and four system calls for nothing. */
     mallopt(M_ARENA_MAX, 1);
     void *heap = malloc(EARLY_HEAP);

@@ -21,6 +21,7 @@ extern const char *test_name;
 
 void test_plans(void);
 void test_stages(void);
+void test_early(void);
 void test_paths(void);
 void test_spawn(void);
 

@@ -15,6 +15,7 @@ int main(void)
     test_paths();
     test_spawn();
     test_stages();
+    test_early();
     printf("%d passed, %d failed\n", tests_passed, tests_failed);
     return tests_failed != 0;
 }

@@ -148,7 +148,7 @@ static void rootfs(void)
     u64(&b, 0);
     u32(&b, 0);
     u32(&b, 0xffffffff);
-    fails(OP_MOUNT, ENOENT, "error mounting \"/nonexistent/source\" to rootfs at \"/data\"");
+    fails(OP_MOUNT, ENOENT, "failed to fulfil mount request: open /nonexistent/source");
 
     start_plan("nothing but a procfs on /proc");
     root_at(dir);
@@ -267,7 +267,7 @@ static void programs(void)
 static void hook(const char *command, uint32_t timeout, const char *words)
 {
     op(&b, OP_HOOK);
-    text(&b, "createContainer");
+    text(&b, "createContainer hook #0");
     text(&b, "/bin/sh");
     u32(&b, 3);
     text(&b, "sh");
@@ -280,10 +280,50 @@ static void hook(const char *command, uint32_t timeout, const char *words)
     fails(OP_HOOK, 0, words);
 }
 
+static void placement(void)
+{
+    start_plan("an affinity that must be");
+    op(&b, OP_AFFINITY);
+    text(&b, "final");
+    u32(&b, 1);
+    u32(&b, 0);
+    fails(OP_AFFINITY, EINVAL, "error setting final CPU affinity");
+
+    start_plan("a memory policy that is none");
+    op(&b, OP_MEMORY_POLICY);
+    u32(&b, 99);
+    u32(&b, 0);
+    fails(OP_MEMORY_POLICY, EINVAL, "set_mempolicy");
+
+    start_plan("a label's file that is not there");
+    op(&b, OP_LABEL_OPEN);
+    u32(&b, 0);
+    text(&b, "/proc/thread-self/attr/nonexistent");
+    fails(OP_LABEL_OPEN, ENOENT, "/proc/thread-self/attr/nonexistent");
+
+    char faked[64];
+    snprintf(faked, sizeof faked, "%s/file", dir);
+    start_plan("a label's file that is not the kernel's (CVE-2019-16884)");
+    op(&b, OP_LABEL_OPEN);
+    u32(&b, 0);
+    text(&b, faked);
+    fails(OP_LABEL_OPEN, 0, "is not on a procfs");
+
+    start_plan("a label that the kernel refuses");
+    op(&b, OP_LABEL_OPEN);
+    u32(&b, 1);
+    text(&b, "/proc/thread-self/oom_score_adj");
+    op(&b, OP_LABEL_WRITE);
+    u32(&b, 1);
+    text(&b, "exec x");
+    text(&b, "unable to apply apparmor profile");
+    fails(OP_LABEL_WRITE, EINVAL, "unable to apply apparmor profile: write \"exec x\"");
+}
+
 static void hooks(void)
 {
     start_plan("a hook's exit code and words");
-    hook("echo oops >&2; exit 3", 0, "error running createContainer hook: error running hook: exit status 3, stdout: , stderr: oops");
+    hook("printf said; echo oops >&2; exit 3", 0, "error running createContainer hook #0: exit status 3, stdout: said, stderr: oops");
     start_plan("a hook that takes too long");
     hook("exec sleep 60", 1, "hook ran past specified timeout of 1.0s");
     start_plan("a hook gets the state");
@@ -312,6 +352,7 @@ void test_stages(void)
     namespaces();
     rootfs();
     programs();
+    placement();
     hooks();
 
     snprintf(path, sizeof path, "rm -rf %s", dir);

@@ -12,7 +12,7 @@ public static class RuncRole
     internal const string Version = "1.3.6+aotruntime.0.1.0";
 
     /// <summary>The runtime-spec that is followed.</summary>
-    internal const string SpecVersion = "1.2.1";
+    internal const string SpecVersion = "1.3.0";
 
     /// <summary>Runs the role and gives its exit code.</summary>
     public static int Run(string[] args)

@@ -68,10 +68,19 @@ static void path_op(uint32_t number, const char *path)
 static void plan(int sync)
 {
     begin(&b);
+    op(&b, OP_AFFINITY);
+    text(&b, "final");
+    u32(&b, 1);
+    u32(&b, 1);
+    u64(&b, ~0ULL);
     op(&b, OP_UNSHARE);
     u64(&b, CLONE_NEWCGROUP);
     op(&b, OP_FORK);
     u64(&b, CLONE_NEWPID);
+    /* The kernel here may know no label; a file of procfs that takes any text serves as well. */
+    op(&b, OP_LABEL_OPEN);
+    u32(&b, 0);
+    text(&b, "/proc/thread-self/comm");
     op(&b, OP_SETSID);
     op(&b, OP_KEYRING);
     text(&b, "_ses.fault");
@@ -126,6 +135,25 @@ static void plan(int sync)
     path_op(OP_MASK_PATH, "/proc/kcore");
     path_op(OP_MASK_PATH, "/proc/tty");
     op(&b, OP_NO_NEW_PRIVS);
+    op(&b, OP_PERSONALITY);
+    u32(&b, 0);
+    op(&b, OP_IO_PRIORITY);
+    u32(&b, 2 << 13 | 4);
+    op(&b, OP_SCHEDULER);
+    u32(&b, 0);
+    u64(&b, 0);
+    u32(&b, 1);
+    u32(&b, 0);
+    for (int i = 0; i < 3; i++)
+        u64(&b, 0);
+    op(&b, OP_MEMORY_POLICY);
+    u32(&b, 2);
+    u32(&b, 1);
+    u64(&b, 1);
+    op(&b, OP_LABEL_WRITE);
+    u32(&b, 0);
+    text(&b, "label");
+    text(&b, "can't set process label");
     op(&b, OP_UNDUMPABLE);
     op(&b, OP_SYNC);
     u32(&b, SYNC_READY);

@@ -10,15 +10,22 @@ public sealed record NetworkLink(int Index, string Name, string Kind, int Master
 /// <summary>An IPv4 address of an interface.</summary>
 public sealed record NetworkAddress(int Index, IPAddress Address, int PrefixLength);
 
+/// <summary>An address of either family, as it is given to an interface.</summary>
+/// <param name="Address">The address; of a point-to-point interface its own end.</param>
+/// <param name="PrefixLength">How many bits name the network.</param>
+/// <param name="Peer">The other end of a point-to-point interface, or null.</param>
+public sealed record LinkAddress(IPAddress Address, int PrefixLength, IPAddress? Peer);
+
 /// <summary>Links, addresses and routes of one network namespace (<c>man 7 rtnetlink</c>).</summary>
 public sealed class RouteSocket : IDisposable
 {
     private const int RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18, RTM_NEWADDR = 20, RTM_DELADDR = 21, RTM_GETADDR = 22, RTM_NEWROUTE = 24, RTM_GETROUTE = 26;
     private const int IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_NET_NS_FD = 28;
     private const int IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1;
-    private const int IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4;
+    private const int IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, IFA_FLAGS = 8;
+    private const uint IFA_F_PERMANENT = 0x80;
     private const int RTA_DST = 1, RTA_OIF = 4, RTA_GATEWAY = 5;
-    private const byte AF_UNSPEC = 0, AF_INET = 2;
+    private const byte AF_UNSPEC = 0, AF_INET = 2, AF_INET6 = 10;
     private const uint IFF_UP = 1;
     private readonly NetlinkSocket _socket = new(NetlinkSocket.NETLINK_ROUTE);
 
@@ -145,6 +152,57 @@ public sealed class RouteSocket : IDisposable
         });
         GC.KeepAlive(peerNamespace);
     }
+
+    /// <summary>Sets an interface down.</summary>
+    public void SetDown(int index) => Request("set down link", Text(index), RTM_NEWLINK, 0, w => Info(w, index, 0, IFF_UP));
+
+    /// <summary>Moves an interface to another namespace and names it there, in one step, so that its old name can be in use there.</summary>
+    public void MoveLink(int index, string newName, SafeFileHandle ns)
+    {
+        Request("move link", newName, RTM_NEWLINK, 0, w =>
+        {
+            Info(w, index, 0, 0);
+            w.AttributeText(IFLA_IFNAME, newName);
+            w.AttributeU32(IFLA_NET_NS_FD, (uint)ns.DangerousGetHandle());
+        });
+        GC.KeepAlive(ns);
+    }
+
+    /// <summary>The addresses of an interface that are permanent and of global scope, of both families.</summary>
+    public IReadOnlyList<LinkAddress> LastingAddresses(int index)
+    {
+        List<LinkAddress> addresses = [];
+        Dump("list addresses", RTM_GETADDR, w => AddressHeader(w, AF_UNSPEC, 0, 0), (type, body) =>
+        {
+            // struct ifaddrmsg {family:1, prefixlen:1, flags:1, scope:1, index:4}
+            if (type != RTM_NEWADDR || body.Length < 8 || BinaryPrimitives.ReadInt32LittleEndian(body[4..]) != index)
+                return;
+            int prefix = body[1], scope = body[3];
+            uint flags = body[2];
+            IPAddress? local = null, address = null;
+            for (NetlinkAttributes a = new(body[8..]); a.Next();)
+            {
+                if (a.Type == IFA_FLAGS)
+                    flags = a.U32;
+                else if (a.Type is IFA_LOCAL or IFA_ADDRESS && a.Value.Length is 4 or 16)
+                    (local, address) = a.Type == IFA_LOCAL ? (new IPAddress(a.Value), address) : (local, new IPAddress(a.Value));
+            }
+            if ((flags & IFA_F_PERMANENT) == 0 || scope != 0 || (local ?? address) is not { } own)
+                return;
+            addresses.Add(new(own, prefix, local is null || local.Equals(address) ? null : address));
+        });
+        return addresses;
+    }
+
+    /// <summary>Gives an interface an address of either family.</summary>
+    public void AddAddress(int index, LinkAddress address) =>
+        Request("add address", address.Address.ToString(), RTM_NEWADDR, NetlinkSocket.NLM_F_CREATE, w =>
+        {
+            byte[] bytes = address.Address.GetAddressBytes();
+            AddressHeader(w, bytes.Length == 4 ? AF_INET : AF_INET6, (byte)address.PrefixLength, index);
+            w.Attribute(IFA_LOCAL, bytes);
+            w.Attribute(IFA_ADDRESS, (address.Peer ?? address.Address).GetAddressBytes());
+        });
 
     /// <summary>Sets an interface up.</summary>
     public void SetUp(int index) => Request("set up link", Text(index), RTM_NEWLINK, 0, w => Info(w, index, IFF_UP, IFF_UP));

@@ -99,9 +99,9 @@ internal sealed class CgroupMounts
         string root = hierarchy.Root;
         if (root != "/" && own.StartsWith(root, StringComparison.Ordinal))
             own = own[root.Length..];
-        // On cgroup2 runc starts at the top: a cgroup with processes of its own can't delegate controllers to children.
-        if (hierarchy.IsUnified && path.Length > 0)
-            return Join(hierarchy.MountPoint, Clean("/" + path));
+        // "No internal processes" (cgroup-v2.rst): our own cgroup has some and can't hand controllers to children, so theirs is beside it.
+        if (hierarchy.IsUnified)
+            own += "/..";
         return Join(Join(hierarchy.MountPoint, Clean(own)), Clean("/" + path));
     }
 

@@ -16,9 +16,6 @@ internal static class CgroupStats
             V2(json, cgroups.PathOf("")!);
         else
             V1(json, cgroups);
-        json.WriteStartObject("intel_rdt");
-        json.WriteEndObject();
-        json.WriteNull("network_interfaces");
     }
 
     internal static Dictionary<string, ulong> Keyed(string text)

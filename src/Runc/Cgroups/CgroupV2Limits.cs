@@ -7,29 +7,57 @@ namespace AotRuntime.Runc.Cgroups;
 internal static class CgroupV2Limits
 {
     /// <summary>What to write, in order.</summary>
-    public static List<(string File, string Value)> Of(ResourcesSpec resources)
+    public static List<CgroupLimit> Of(ResourcesSpec resources)
     {
-        var list = new List<(string, string)>();
-        Memory(list, resources.Memory);
-        Cpu(list, resources.Cpu);
+        var list = new List<CgroupLimit>();
         if (resources.Pids?.Limit is { } pids and not 0)
-            list.Add(("pids.max", Max(pids)));
+            Add(list, "pids.max", Max(pids));
+        Memory(list, resources.Memory);
         if (resources.BlockIo is { } io)
         {
-            if (io.Weight is { } weight and not 0)
-                list.Add(("io.weight", "default " + Text(IoWeight(weight))));
             Throttle(list, "rbps", io.ThrottleReadBpsDevice);
             Throttle(list, "wbps", io.ThrottleWriteBpsDevice);
             Throttle(list, "riops", io.ThrottleReadIopsDevice);
             Throttle(list, "wiops", io.ThrottleWriteIopsDevice);
         }
+        Cpu(list, resources.Cpu);
         foreach (HugepageLimitSpec page in resources.HugepageLimits ?? [])
-            list.Add(($"hugetlb.{page.PageSize}.max", page.Limit.ToString(CultureInfo.InvariantCulture)));
+        {
+            string limit = page.Limit.ToString(CultureInfo.InvariantCulture);
+            Add(list, $"hugetlb.{page.PageSize}.max", limit);
+            Add(list, $"hugetlb.{page.PageSize}.rsvd.max", limit, LimitFlags.Optional);
+        }
+        foreach ((string device, RdmaSpec? rdma) in resources.Rdma ?? [])
+            Add(list, "rdma.max", CgroupV1Limits.Rdma(device, rdma));
         foreach ((string key, string? value) in resources.Unified ?? [])
         {
-            if (key.Contains('/') || !key.Contains('.'))
+            if (key.Contains('/'))
                 throw new RuncException($"unified resource \"{key}\" must be a file name (no slashes)");
-            list.Add((key, value ?? ""));
+            // "interface files ... one line at a time": of more lines in one write the kernel takes the first alone, or none.
+            foreach (string line in (value ?? "").TrimEnd('\n').Split('\n'))
+                Add(list, key, line, LimitFlags.Unified);
+        }
+        return list;
+    }
+
+    /// <summary>Proportional weight, by BFQ where the kernel offers it (1–1000, for single devices too), else by the cost model.</summary>
+    /// <param name="io">The spec's.</param>
+    /// <param name="bfq">The content of io.bfq.weight; null where there is none.</param>
+    internal static List<CgroupLimit> Weights(BlockIoSpec? io, string? bfq)
+    {
+        var list = new List<CgroupLimit>();
+        if (io?.Weight is { } weight and not 0)
+        {
+            if (bfq is not null)
+                Add(list, "io.bfq.weight", Text(weight));
+            else
+                Add(list, "io.weight", "default " + Text(IoWeight(weight)));
+        }
+        // A kernel that answers with a number alone has no weights for single devices.
+        if (bfq is not null && !long.TryParse(bfq.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        {
+            foreach (WeightDeviceSpec device in io?.WeightDevice ?? [])
+                Add(list, "io.bfq.weight", $"{Text(device.Major)}:{Text(device.Minor)} {Text(device.Weight ?? 0)}");
         }
         return list;
     }
@@ -66,45 +94,50 @@ internal static class CgroupV2Limits
         return Text(swap - memory);
     }
 
-    private static void Memory(List<(string, string)> list, MemorySpec? memory)
+    private static void Memory(List<CgroupLimit> list, MemorySpec? memory)
     {
         if (memory is null)
             return;
+        // A kernel that does not account swap gives none, or all there is.
         if (Swap(memory.Swap ?? 0, memory.Limit ?? 0) is { } swap)
-            list.Add(("memory.swap.max", swap));
+            Add(list, "memory.swap.max", swap, swap is "max" or "0" ? LimitFlags.Optional : LimitFlags.None);
         if (memory.Limit is { } limit and not 0)
-            list.Add(("memory.max", Max(limit)));
+            Add(list, "memory.max", Max(limit));
         if (memory.Reservation is { } reservation and not 0)
-            list.Add(("memory.low", Max(reservation)));
+            Add(list, "memory.low", Max(reservation));
     }
 
-    private static void Cpu(List<(string, string)> list, CpuSpec? cpu)
+    private static void Cpu(List<CgroupLimit> list, CpuSpec? cpu)
     {
         if (cpu is null)
             return;
         if (cpu.Idle is { } idle)
-            list.Add(("cpu.idle", Text(idle)));
+            Add(list, "cpu.idle", Text(idle));
         if (cpu.Shares is { } shares and not 0 && cpu.Idle is not 1)
-            list.Add(("cpu.weight", Text(CpuWeight(shares))));
-        if (cpu.Quota is not (null or 0) || cpu.Period is not (null or 0))
-            list.Add(("cpu.max", CpuMax(cpu.Quota ?? 0, cpu.Period ?? 0)));
+            Add(list, "cpu.weight", Text(CpuWeight(shares)));
+        bool max = cpu.Quota is not (null or 0) || cpu.Period is not (null or 0);
+        // No more than the quota can be saved up, and that may be raised next.
         if (cpu.Burst is { } burst)
-            list.Add(("cpu.max.burst", burst.ToString(CultureInfo.InvariantCulture)));
+            Add(list, "cpu.max.burst", burst.ToString(CultureInfo.InvariantCulture), max ? LimitFlags.Retry : LimitFlags.None);
+        if (max)
+            Add(list, "cpu.max", CpuMax(cpu.Quota ?? 0, cpu.Period ?? 0));
         if (!string.IsNullOrEmpty(cpu.Cpus))
-            list.Add(("cpuset.cpus", cpu.Cpus));
+            Add(list, "cpuset.cpus", cpu.Cpus);
         if (!string.IsNullOrEmpty(cpu.Mems))
-            list.Add(("cpuset.mems", cpu.Mems));
+            Add(list, "cpuset.mems", cpu.Mems);
     }
 
     /// <summary>"$MAX $PERIOD"; a quota that is not positive is none.</summary>
     internal static string CpuMax(long quota, ulong period) =>
         string.Create(CultureInfo.InvariantCulture, $"{(quota > 0 ? Text(quota) : "max")} {(period == 0 ? 100000 : period)}");
 
-    private static void Throttle(List<(string, string)> list, string key, List<ThrottleDeviceSpec>? devices)
+    private static void Throttle(List<CgroupLimit> list, string key, List<ThrottleDeviceSpec>? devices)
     {
         foreach (ThrottleDeviceSpec device in devices ?? [])
-            list.Add(("io.max", string.Create(CultureInfo.InvariantCulture, $"{device.Major}:{device.Minor} {key}={device.Rate}")));
+            Add(list, "io.max", string.Create(CultureInfo.InvariantCulture, $"{device.Major}:{device.Minor} {key}={device.Rate}"));
     }
+
+    private static void Add(List<CgroupLimit> list, string file, string value, LimitFlags flags = LimitFlags.None) => list.Add(new("", file, value, flags));
 
     private static string Max(long value) => value < 0 ? "max" : Text(value);
 

@@ -11,13 +11,16 @@ internal sealed class ContainerCgroups
 {
     private const int SIGKILL = 9;
     private readonly SortedDictionary<string, string> _paths;
+    private readonly bool _rootless;
+    private readonly bool _pathGiven;
     private CgroupMounts? _mounts;
-    private string? _pendingSwap;
 
-    private ContainerCgroups(CgroupMounts? mounts, SortedDictionary<string, string> paths, List<string> made)
+    private ContainerCgroups(CgroupMounts? mounts, SortedDictionary<string, string> paths, List<string> made, bool rootless, bool pathGiven)
     {
         _mounts = mounts;
         _paths = paths;
+        _rootless = rootless;
+        _pathGiven = pathGiven;
         Made = made;
     }
 
@@ -33,7 +36,10 @@ internal sealed class ContainerCgroups
     public bool Unified => _paths.Count == 1 && _paths.ContainsKey("");
 
     /// <summary>Where a new container's cgroups will be.</summary>
-    public static ContainerCgroups For(string? cgroupsPath, string id)
+    /// <param name="cgroupsPath">The spec's, or nothing.</param>
+    /// <param name="id">The container's.</param>
+    /// <param name="rootless">Whether those that can't be used are left out.</param>
+    public static ContainerCgroups For(string? cgroupsPath, string id, bool rootless)
     {
         CgroupMounts mounts = CgroupMounts.Read();
         var paths = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -44,11 +50,11 @@ internal sealed class ContainerCgroups
             foreach (string controller in hierarchy.Controllers)
                 paths[controller] = directory;
         }
-        return new ContainerCgroups(mounts, paths, []);
+        return new ContainerCgroups(mounts, paths, [], rootless, !string.IsNullOrEmpty(cgroupsPath));
     }
 
     /// <summary>Those of a container that exists.</summary>
-    public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade);
+    public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade, state.RootlessCgroups, pathGiven: true);
 
     public string PathIn(CgroupHierarchy hierarchy) => _paths[hierarchy.Controllers[0]];
 
@@ -56,88 +62,140 @@ internal sealed class ContainerCgroups
 
     /// <summary>Refuses cgroups that others use: a container's own are new, or empty.</summary>
     /// <exception cref="RuncException">There are processes in one of them, or it is frozen.</exception>
-    public void RequireUnused()
+    /// <param name="missing">Those that are not there, by <see cref="Missing"/>.</param>
+    public void RequireUnused(List<string> missing)
     {
         foreach (string directory in Distinct())
         {
-            string procs = directory + "/cgroup.procs";
-            if (!File.Exists(procs))
+            if (missing.Contains(directory))
                 continue;
             int count = Processes(directory, recursive: true).Count;
             if (count > 0)
                 throw new RuncException($"container's cgroup is not empty: {count} process(es) found");
         }
-        if (_paths.TryGetValue("freezer", out string? freezer) && File.Exists(freezer + "/freezer.state")
+        if (_paths.TryGetValue("freezer", out string? freezer) && !missing.Contains(freezer) && File.Exists(freezer + "/freezer.state")
             && Sys.ReadSmallText(freezer + "/freezer.state").TrimEnd() == "FROZEN")
             throw new RuncException("container's cgroup unexpectedly frozen");
     }
 
-    /// <summary>The directories that are still to be made: what a start that is cut off may leave.</summary>
-    public List<string> Missing() => Distinct().FindAll(directory => !Directory.Exists(directory));
+    /// <summary>Whether there are v1 hierarchies.</summary>
+    public bool HasV1 => _paths.Count > (HasV2 ? 1 : 0);
+
+    /// <summary>Whether there is a cgroup2, alone or beside the others.</summary>
+    public bool HasV2 => _paths.ContainsKey("");
+
+    /// <summary>The directories that are still to be made, parents first: what a start that is cut off may leave.</summary>
+    public List<string> Missing()
+    {
+        var missing = new List<string>();
+        foreach (string directory in Distinct())
+            AddMissing(directory, missing);
+        return missing;
+    }
+
+    private static void AddMissing(string directory, List<string> missing)
+    {
+        if (missing.Contains(directory) || Directory.Exists(directory))
+            return;
+        int slash = directory.LastIndexOf('/');
+        if (slash > 0)
+            AddMissing(directory[..slash], missing);
+        missing.Add(directory);
+    }
+
+    /// <summary>Whether one of them is in a tree that is about to be mounted over.</summary>
+    public bool IsBelow(string root)
+    {
+        string prefix = root.TrimEnd('/') + "/";
+        foreach (string path in _paths.Values)
+        {
+            if (path.StartsWith(prefix, StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Makes the directory of a cgroup2 that is there beside v1 hierarchies; <see cref="Create"/> makes the others.</summary>
+    public void MakeV2() => MakeDirectories(_paths[""], Made, null);
 
     /// <summary>Makes the directories and sets the limits.</summary>
     public void Create(ResourcesSpec? resources)
     {
         if (Unified)
         {
-            CgroupV2Setup.Make(Mounts.Hierarchies[0].MountPoint, _paths[""], Made);
+            if (!TryMakeUnified(resources))
+                return;
         }
         else
         {
             foreach (CgroupHierarchy hierarchy in Mounts.Hierarchies)
-            {
-                string directory = PathIn(hierarchy);
-                MakeDirectories(directory, Made, hierarchy.Has("cpuset") ? InheritCpuset : null);
-            }
+                MakeV1(hierarchy);
         }
         Apply(resources ?? new ResourcesSpec(), devices: true);
     }
+
+    // False where the container goes without.
+    private bool TryMakeUnified(ResourcesSpec? resources)
+    {
+        try
+        {
+            CgroupV2Setup.Make(Mounts.Hierarchies[0].MountPoint, _paths[""], Made, resources);
+            return true;
+        }
+        catch (LinuxException e) when (MayDoWithout(e))
+        {
+            if (CgroupV2Setup.NeedsControllers(Mounts.Hierarchies[0].MountPoint, resources))
+                throw new RuncException($"rootless needs no limits + no cgrouppath when no permission is granted for cgroups: {e.Call} {e.Subject}: {e.Errno.Text()}", e);
+            _paths.Clear();
+            return false;
+        }
+    }
+
+    private void MakeV1(CgroupHierarchy hierarchy)
+    {
+        try
+        {
+            MakeDirectories(PathIn(hierarchy), Made, hierarchy.Has("cpuset") ? InheritCpuset : null);
+        }
+        catch (LinuxException e) when (MayDoWithout(e))
+        {
+            // A limit of it, if there is one, can't be set, and that is told then.
+            foreach (string controller in hierarchy.Controllers)
+                _paths.Remove(controller);
+        }
+    }
+
+    private bool MayDoWithout(LinuxException e) =>
+        _rootless && !_pathGiven && e.Errno is (Errno.EACCES or Errno.EPERM or Errno.EROFS);
 
     /// <summary>Sets limits; those that are not mentioned stay as they are.</summary>
     public void Apply(ResourcesSpec resources, bool devices)
     {
         if (Unified)
+            CgroupV2Setup.Complete(_paths[""], resources);
+        else if (resources.Unified is { Count: > 0 })
+            throw new RuncException("invalid configuration: cannot use unified on cgroup v1");
+        if (Unified)
         {
-            CompleteCpuMax(resources.Cpu);
-            foreach ((string file, string value) in CgroupV2Limits.Of(resources))
-                Write(_paths[""] + "/" + file, value);
             if (devices)
-                CgroupV2Setup.Devices(_paths[""], resources.Devices);
+                CgroupV2Setup.Devices(_paths[""], resources.Devices, _rootless);
+            CgroupV2Setup.Apply(_paths[""], resources);
             return;
         }
-        if (resources.Unified is { Count: > 0 })
-            throw new RuncException("invalid configuration: cannot use unified on cgroup v1");
-        _pendingSwap = null;
-        List<(string Controller, string File, string Value)> limits = CgroupV1Limits.Of(resources);
-        foreach ((_, string file, string value) in limits)
-        {
-            if (file == CgroupV1Limits.MemoryAndSwap)
-                _pendingSwap = value;
-        }
-        foreach ((string controller, string file, string value) in limits)
-        {
-            if (!_paths.TryGetValue(controller, out string? directory))
-                throw new RuncException($"cannot set {file}: cgroup controller \"{controller}\" is not mounted");
-            WriteV1(directory, file, value);
-        }
+        LimitWriter.Write(CgroupV1Limits.Of(resources), _paths);
         if (devices && _paths.TryGetValue("devices", out string? device))
         {
-            foreach ((string file, string value) in DeviceRules.V1(resources.Devices))
-                Write($"{device}/{file}", value);
+            try
+            {
+                foreach ((string file, string value) in DeviceRules.V1(resources.Devices))
+                    Write($"{device}/{file}", value);
+            }
+            catch (RuncException e) when (_rootless)
+            {
+                // Without root's rights there are no devices that could be made, and no rules.
+                Logging.RuncLog.Debug(e.Message);
+            }
         }
-    }
-
-    // cpu.max holds both quota and period: of the one that is not given, what is in force stays.
-    private void CompleteCpuMax(CpuSpec? cpu)
-    {
-        bool quota = cpu?.Quota is not (null or 0), period = cpu?.Period is not (null or 0);
-        if (quota == period || !File.Exists(_paths[""] + "/cpu.max"))
-            return;
-        string[] now = Sys.ReadSmallText(_paths[""] + "/cpu.max").TrimEnd().Split(' ');
-        if (!period)
-            cpu!.Period = ulong.Parse(now[1], CultureInfo.InvariantCulture);
-        else
-            cpu!.Quota = now[0] == "max" ? -1 : long.Parse(now[0], CultureInfo.InvariantCulture);
     }
 
     /// <summary>
@@ -146,8 +204,9 @@ internal sealed class ContainerCgroups
     /// <param name="joined">Gets the files.</param>
     /// <param name="keep">Gets what must stay open until then.</param>
     /// <param name="cgroupFd">The directory, or -1.</param>
+    /// <param name="late">The files are not there yet: the launcher opens them.</param>
     /// <param name="below">Cgroups below the container's own, by controller.</param>
-    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd, Dictionary<string, string>? below = null)
+    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd, bool late, Dictionary<string, string>? below = null)
     {
         cgroupFd = -1;
         foreach ((string controller, string sub) in below ?? [])
@@ -160,7 +219,7 @@ internal sealed class ContainerCgroups
             if (!Directory.Exists(directory))
                 throw new RuncException($"unable to start container process: error adding pid to cgroups: openat2 {directory}/cgroup.procs: no such file or directory");
         }
-        foreach ((string controller, string own) in _paths)
+        foreach ((string controller, string own) in _paths.ToArray())
         {
             SafeFileHandle handle;
             string directory = below?.GetValueOrDefault(controller) is { } sub ? CgroupMounts.Clean(own + "/" + sub) : own;
@@ -174,11 +233,37 @@ internal sealed class ContainerCgroups
                 string tasks = directory + "/tasks";
                 if (Contains(joined, tasks))
                     continue;
-                handle = Sys.Open(tasks, OpenFlags.WriteOnly);
+                if (late)
+                {
+                    joined.Add(new JoinedCgroup(-1, tasks));
+                    continue;
+                }
+                try
+                {
+                    handle = Sys.Open(tasks, OpenFlags.WriteOnly);
+                }
+                // One of that name is there, but another's.
+                catch (LinuxException e) when (MayDoWithout(e))
+                {
+                    _paths.Remove(controller);
+                    continue;
+                }
                 joined.Add(new JoinedCgroup((int)handle.DangerousGetHandle(), tasks));
             }
             keep.Add(handle);
         }
+    }
+
+    /// <summary>Opens the cgroup2 directory that a process is in.</summary>
+    public SafeFileHandle OpenUnifiedOf(int pid)
+    {
+        CgroupHierarchy unified = Mounts.Hierarchies.Find(h => h.IsUnified) ?? throw new RuncException("cgroup2 is not mounted");
+        foreach (string line in Sys.ReadSmallText($"/proc/{pid}/cgroup").Split('\n'))
+        {
+            if (line.StartsWith("0::", StringComparison.Ordinal))
+                return Sys.Open(CgroupMounts.PathOf(unified, line[3..]), OpenFlags.Path | OpenFlags.Directory);
+        }
+        throw new RuncException("cgroup path not found");
     }
 
     /// <summary>All processes of the container.</summary>
@@ -244,7 +329,7 @@ internal sealed class ContainerCgroups
     {
         if (Unified)
         {
-            Write(_paths[""] + "/cgroup.freeze", frozen ? "1" : "0");
+            CgroupV2Setup.Freeze(_paths[""], frozen);
             return;
         }
         if (!_paths.TryGetValue("freezer", out string? freezer))
@@ -462,34 +547,6 @@ internal sealed class ContainerCgroups
         {
             throw new RuncException($"failed to write \"{value}\": {e.Call} {file}: {e.Errno.Text()}", e);
         }
-    }
-
-    private void WriteV1(string directory, string file, string value)
-    {
-        string path = $"{directory}/{file}";
-        // Proportional weight is named after the scheduler that offers it.
-        if (file == "blkio.weight" && !File.Exists(path))
-        {
-            path = $"{directory}/blkio.bfq.weight";
-            if (!File.Exists(path))
-                path = $"{directory}/{file}";
-        }
-        // Memory alone must not exceed memory and swap together: when both are raised, the sum goes first.
-        if (file == "memory.limit_in_bytes")
-        {
-            try
-            {
-                Sys.WriteSmallFile(path, value);
-                return;
-            }
-            catch (LinuxException e) when (e.Errno == Errno.EINVAL)
-            {
-                if (_pendingSwap is not { } swap)
-                    throw new RuncException($"failed to write \"{value}\": {e.Call} {path}: {e.Errno.Text()}", e);
-                Write($"{directory}/{CgroupV1Limits.MemoryAndSwap}", swap);
-            }
-        }
-        Write(path, value);
     }
 
     private static bool Contains(List<JoinedCgroup> joined, string path)

@@ -29,7 +29,8 @@ internal static class DeviceProgram
             Instruction(LoadWord, 4, 1, 4, 0),                                         // r4: major
             Instruction(LoadWord, 5, 1, 8, 0),                                         // r5: minor
         };
-        for (int i = rules.Count - 1; i >= 0; i--)
+        bool decided = false;
+        for (int i = rules.Count - 1; i >= 0 && !decided; i--)
         {
             DeviceRules.Rule rule = rules[i];
             var body = new List<(byte Op, byte Dst, byte Src, int Value, bool Jumps)>();
@@ -55,9 +56,14 @@ internal static class DeviceProgram
             }
             code.Add(Instruction(MoveValue, 0, 0, 0, rule.Allow ? 1 : 0));
             code.Add(Instruction(Return, 0, 0, 0, 0));
+            // The verifier takes no instruction that can't be reached ("unreachable insn").
+            decided = body.Count == 0;
         }
-        code.Add(Instruction(MoveValue, 0, 0, 0, 0));
-        code.Add(Instruction(Return, 0, 0, 0, 0));
+        if (!decided)
+        {
+            code.Add(Instruction(MoveValue, 0, 0, 0, 0));
+            code.Add(Instruction(Return, 0, 0, 0, 0));
+        }
 
         byte[] bytes = new byte[code.Count * 8];
         for (int i = 0; i < code.Count; i++)

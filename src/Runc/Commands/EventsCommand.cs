@@ -4,6 +4,7 @@ using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
+using AotRuntime.Runc.Resctrl;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Commands;
@@ -68,6 +69,8 @@ internal static class EventsCommand
             {
                 json.WriteStartObject("data");
                 CgroupStats.Write(json, container.Cgroups);
+                ResctrlStats.Write(json, ResctrlFs.Find(), container.State.Resctrl);
+                json.WriteNull("network_interfaces");
                 json.WriteEndObject();
             }
             json.WriteEndObject();

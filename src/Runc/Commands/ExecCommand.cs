@@ -90,7 +90,7 @@ internal static class ExecCommand
         string file = flags.Text("process");
         if (file.Length > 0)
         {
-            ProcessSpec given = SpecFile.LoadProcess(file);
+            ProcessSpec given = ProcessSetup.WithDefaults(SpecFile.LoadProcess(file), container.State.Defaults);
             ProcessSetup.Require(given);
             return given;
         }

@@ -44,8 +44,13 @@ internal static class StartCommands
             case Status.Paused:
                 throw new RuncException("cannot start a container in the paused state");
         }
+        NotifySocket? notify = NotifySocket.Of(container.StateDirectory);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle? init = notify is null ? null : container.OpenInit();
+        notify?.Listen();
         Release(container);
         HookRunner.RunAll(container.State.Poststart, "poststart", container.StateJson("running", container.State.Pid), failing: true);
+        if (init is not null)
+            notify!.Forward(init, container.State.Pid);
         return 0;
     }
 
@@ -91,6 +96,7 @@ internal static class StartCommands
                 ConsoleSocket = CommandLine.Absolute(flags.Text("console-socket")),
                 PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
                 PreserveFds = flags.Number("preserve-fds"),
+                RootlessCgroups = globals.RootlessCgroups(),
             });
         }
         catch (RuncException e)

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
+using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
 using Microsoft.Win32.SafeHandles;
@@ -46,6 +47,9 @@ internal sealed class Container
     public static Container Load(string root, string id) =>
         TryLoad(StateStore.DirectoryOf(root, id)) ?? throw new RuncException(NotExist);
 
+    /// <summary>One whose state is at hand.</summary>
+    public static Container Of(string directory, ContainerState state) => new(directory, state);
+
     public static Container? TryLoad(string directory) =>
         StateStore.Load(directory) is { } state ? new Container(directory, state) : null;
 
@@ -88,6 +92,12 @@ internal sealed class Container
         {
             if (!IsAlive() && (!all || Cgroups.Processes().Count == 0))
                 throw new RuncException(NotRunning);
+            if (Cgroups.Paths.Count == 0)
+            {
+                Logging.RuncLog.Warn("failed to kill all processes, possibly due to lack of cgroup (Hint: enable cgroup v2 delegation)");
+                SignalInit(signal);
+                return;
+            }
             try
             {
                 Cgroups.SignalAll(signal);
@@ -98,6 +108,11 @@ internal sealed class Container
             }
             return;
         }
+        SignalInit(signal);
+    }
+
+    private void SignalInit(int signal)
+    {
         using SafeFileHandle? init = OpenInit();
         try
         {
@@ -136,6 +151,7 @@ internal sealed class Container
         if (!State.OwnPidNamespace && State.Pid > 0)
             Cgroups.SignalAll(SIGKILL);
         Cgroups.Destroy();
+        ResctrlGroup.Load(State.Resctrl)?.Destroy();
         StateStore.Remove(StateDirectory);
         HookRunner.RunAll(State.Poststop, "poststop", StateJson("stopped", 0), failing: false);
     }

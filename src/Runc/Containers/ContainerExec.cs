@@ -1,6 +1,7 @@
 using System.Text;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using Microsoft.Win32.SafeHandles;
@@ -68,12 +69,19 @@ internal static class ContainerExec
         ulong namespaces = 0;
         foreach (string name in container.State.Namespaces)
             namespaces |= NamespaceNames.Flag(name);
+        bool unprivileged = Sys.EffectiveUser() != 0;
+        if (unprivileged)
+            ProcessSetup.OomScore(System.Environment.ProcessId, process);
+        if (unprivileged && process.User.AdditionalGids is { Count: > 0 })
+            throw new RuncException("cannot set any additional groups in a rootless container");
+        // A plain user may join a pid namespace only with the rights that its user namespace gives, so not here but in the child.
+        bool joinsPid = (namespaces & NamespaceNames.CLONE_NEWPID) != 0 && !unprivileged;
         var inputs = new ExecInputs
         {
             Process = process,
             Id = container.Id,
             InitPidFd = (int)init.DangerousGetHandle(),
-            Namespaces = namespaces & ~NamespaceNames.CLONE_NEWPID,
+            Namespaces = joinsPid ? namespaces & ~NamespaceNames.CLONE_NEWPID : namespaces,
             SyncFd = session.ChildFd,
             ParentFd = session.ParentFd,
             ConsoleFd = io.ConsoleFd,
@@ -82,9 +90,11 @@ internal static class ContainerExec
             NoNewKeyring = container.State.NoNewKeyring,
             OwnStdio = options.Detach,
             Env = Environment(io, process),
+            Personality = container.State.Personality,
+            MemoryPolicy = container.State.MemoryPolicy,
             Seccomp = container.State.Seccomp?.Load(container.StateDirectory),
         };
-        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, options.SubCgroups);
+        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, late: false, options.SubCgroups);
         if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)
         {
             SafeFileHandle root = Sys.Open($"/proc/{container.State.Pid}/root", OpenFlags.Path | OpenFlags.Directory);
@@ -92,19 +102,27 @@ internal static class ContainerExec
             inputs.RootFd = (int)root.DangerousGetHandle();
         }
 
-        PlanWriter plan = ExecPlan.Build(inputs);
-        using SafeFileHandle? own = (namespaces & NamespaceNames.CLONE_NEWPID) == 0 ? null : Sys.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
+        using SafeFileHandle? own = !joinsPid ? null : Sys.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
         if (own is not null)
             Sys.SetNs(init, (int)NamespaceNames.CLONE_NEWPID, "the container's pid namespace");
         try
         {
-            session.Start(plan);
+            session.Start(ExecPlan.Build(inputs));
+        }
+        // cgroup-v2.rst, "No Internal Process Constraint": one whose children have controllers takes no process, so where the first one went.
+        catch (LinuxException e) when (e.Errno == Errno.EBUSY && inputs.CgroupFd >= 0 && options.SubCgroups.Count == 0)
+        {
+            SafeFileHandle cgroup = container.Cgroups.OpenUnifiedOf(container.State.Pid);
+            keep.Add(cgroup);
+            inputs.CgroupFd = (int)cgroup.DangerousGetHandle();
+            session.Start(ExecPlan.Build(inputs));
         }
         finally
         {
             if (own is not null)
                 Sys.SetNs(own, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
+        ResctrlGroup.Load(container.State.Resctrl)?.Join(session.Pid);
         Converse(session, process, container, inputs.Seccomp);
     }
 
@@ -131,7 +149,9 @@ internal static class ContainerExec
                 {
                     case SyncKind.Ready:
                         ready = true;
-                        ProcessSetup.OomScore(session.Pid, process);
+                        // A plain user's process has inherited it: by now its files in /proc are root's.
+                        if (Sys.EffectiveUser() == 0)
+                            ProcessSetup.OomScore(session.Pid, process);
                         ProcessSetup.Limits(session.Pid, process);
                         session.Answer();
                         break;

@@ -3,6 +3,7 @@ using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
@@ -27,6 +28,8 @@ internal sealed class StartOptions
     public string ConsoleSocket = "";
     public string PidFdSocket = "";
     public int PreserveFds;
+    /// <summary>Whether cgroups that can't be used are left out.</summary>
+    public bool RootlessCgroups;
 }
 
 /// <summary>Makes a container and starts it.</summary>
@@ -39,6 +42,9 @@ internal sealed class ContainerStarter
     private ContainerCgroups? _cgroups;
     private ContainerState? _state;
     private SeccompProgram? _seccomp;
+    private bool _late;
+    private ResctrlGroup? _resctrl;
+    private NotifySocket? _notify;
     private string _directory = "";
 
     private ContainerStarter(StartOptions options, RuntimeSpec spec)
@@ -47,6 +53,8 @@ internal sealed class ContainerStarter
         _spec = spec;
         _linux = spec.Linux ?? new LinuxSpec();
     }
+
+    private static bool Unprivileged => Sys.EffectiveUser() != 0;
 
     private bool Detached => _options.CreateOnly || _options.Detach;
 
@@ -85,20 +93,31 @@ internal sealed class ContainerStarter
         string rootfs = Rootfs();
         _directory = StateStore.DirectoryOf(_options.Root, _options.Id);
         using ProcessIo io = ProcessIo.Open(_spec.Process!, Detached, _options.ConsoleSocket, _options.PidFdSocket, _options.PreserveFds);
+        _notify = NotifySocket.Of(_directory);
+        _notify?.AddTo(_spec);
         MakeStateDirectory();
         using var session = new LaunchSession();
         int code;
         try
         {
-            _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id);
-            _cgroups.RequireUnused();
+            _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
+            List<string> missing = _cgroups.Missing();
+            _cgroups.RequireUnused(missing);
             _seccomp = SeccompCache.Prepare(_linux.Seccomp, _options.Root);
+            _notify?.MakeDirectory();
+            if (!_options.CreateOnly)
+                _notify?.Listen();
             _state = NewState(rootfs);
             _state.Seccomp = SeccompState.Save(_directory, _seccomp);
-            _state.CgroupsMade = _cgroups.Missing();
-            StateStore.Save(_directory, _state);
-            _cgroups.Create(_linux.Resources);
-            _state.CgroupsMade = _cgroups.Made;
+            _state.CgroupsMade = missing;
+            if (_linux.IntelRdt is { } rdt)
+                _state.Resctrl = (_resctrl = ResctrlGroup.Of(rdt, _options.Id, ResctrlFs.Find()!)).State;
+            MakeEarlyCgroups();
+            if (_resctrl is not null)
+            {
+                StateStore.Save(_directory, _state);
+                _resctrl.Create(_linux.IntelRdt!);
+            }
             if (!Detached)
                 Launcher.CatchSignals();
             if (!Detached && !_options.NoSubreaper)
@@ -120,11 +139,35 @@ internal sealed class ContainerStarter
                 handle.Dispose();
         }
         if (Detached)
+        {
+            if (!_options.CreateOnly)
+                _notify?.Forward(session.PidFd!, session.Pid);
             return 0;
+        }
+        if (_notify is not null)
+            NotifyMeanwhile(session);
         code = Launcher.Supervise(session.Pid, session.PidFd!, io.Master);
-        if (!_options.Keep)
-            Container.TryLoad(_directory)?.Destroy();
+        // Somebody else may have deleted it.
+        if (!_options.Keep && StateStore.Exists(_directory))
+            Container.Of(_directory, _state).Destroy();
         return code;
+    }
+
+    /// <summary>In the foreground it is the runtime that the service manager watches.</summary>
+    private void NotifyMeanwhile(LaunchSession session)
+    {
+        SafeFileHandle init = session.PidFd!;
+        new Thread(() =>
+        {
+            try
+            {
+                _notify!.Forward(init, System.Environment.ProcessId);
+            }
+            catch (LinuxException e)
+            {
+                RuncLog.Warn(e.Message);
+            }
+        }) { IsBackground = true }.Start();
     }
 
     private string Rootfs()
@@ -167,14 +210,41 @@ internal sealed class ContainerStarter
             Annotations = _spec.Annotations,
             Cgroups = _cgroups!.Paths,
             CgroupsMade = _cgroups.Made,
+            RootlessCgroups = _options.RootlessCgroups,
             OwnPidNamespace = InitPlan.IsNew(_linux, "pid"),
             NoNewKeyring = _options.NoNewKeyring,
+            Defaults = ProcessSetup.Defaults(_spec.Process!),
+            Personality = _linux.Personality is { } personality ? new PersonalitySpec { Domain = personality.Domain } : null,
+            MemoryPolicy = _linux.MemoryPolicy,
             Poststart = _spec.Hooks?.Poststart,
             Poststop = _spec.Hooks?.Poststop,
         };
         foreach (NamespaceSpec ns in _linux.Namespaces ?? [])
             state.Namespaces.Add(ns.Type);
         return state;
+    }
+
+    /// <summary>
+    /// What must be there before the first process: cgroup2, which it is born into, and with a user namespace all, since it joins them before
+    /// it gives its rights up, and so with cgroups that may be out of reach, whose paths are then none to join. The others are made while it
+    /// is busy with its mounts.
+    /// </summary>
+    private void MakeEarlyCgroups()
+    {
+        _late = _cgroups!.HasV1 && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
+        if (_late && !_cgroups.HasV2)
+            return;
+        StateStore.Save(_directory, _state!);
+        if (_late)
+            _cgroups.MakeV2();
+        else
+            MakeCgroups();
+    }
+
+    private void MakeCgroups()
+    {
+        _cgroups!.Create(_linux.Resources);
+        _state!.CgroupsMade = _cgroups.Made;
     }
 
     private void Launch(LaunchSession session, ProcessIo io, string rootfs)
@@ -198,8 +268,10 @@ internal sealed class ContainerStarter
             HookState = status => Container.StateAround(_state!, status),
         };
         inputs.Mounts = MountPlanner.Plan(_spec, _options.Bundle, _cgroups!, inputs.MountLinks);
-        BindSources.Open(inputs.Mounts, all: InitPlan.HasNamespace(_linux, "user"), _keep);
-        _cgroups!.OpenForJoin(inputs.Cgroups, _keep, out inputs.CgroupFd);
+        // A plain user's rights are the same inside, and do not suffice to open trees.
+        BindSources.Open(inputs.Mounts, all: InitPlan.HasNamespace(_linux, "user") && !Unprivileged, _keep);
+        inputs.LateCgroups = _late;
+        _cgroups!.OpenForJoin(inputs.Cgroups, _keep, out inputs.CgroupFd, _late);
         if (_options.CreateOnly)
             inputs.FifoFd = MakeFifo();
 
@@ -208,12 +280,22 @@ internal sealed class ContainerStarter
         try
         {
             session.Start(plan);
+            _resctrl?.Join(session.Pid);
         }
         finally
         {
             // Joining a pid namespace only counts for children; the next ones of ours are not the container's.
             if (ownPidNamespace is not null)
                 Sys.SetNs(ownPidNamespace, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
+        }
+        if (_late)
+        {
+            // Known before the cgroups are there: what a start that is cut off leaves.
+            SaveRunning(session.Pid);
+            List<string> expected = _state!.CgroupsMade;
+            MakeCgroups();
+            if (!_cgroups.Made.TrueForAll(expected.Contains))
+                StateStore.Save(_directory, _state);
         }
         Converse(session);
     }
@@ -241,6 +323,13 @@ internal sealed class ContainerStarter
                 {
                     case SyncKind.Maps:
                         IdMaps.Write(session.Pid, _linux.UidMappings, _linux.GidMappings);
+                        // Later the process is not dumpable, and its files in /proc belong to root.
+                        if (Unprivileged)
+                            ProcessSetup.OomScore(session.Pid, _spec.Process!);
+                        session.Answer();
+                        break;
+                    case SyncKind.Devices:
+                        NetworkDevices.Move(_linux, session.Pid);
                         session.Answer();
                         break;
                     case SyncKind.Hooks:
@@ -251,9 +340,14 @@ internal sealed class ContainerStarter
                         break;
                     case SyncKind.Ready:
                         ready = true;
-                        ProcessSetup.OomScore(session.Pid, _spec.Process!);
+                        if (!Unprivileged || !InitPlan.IsNew(_linux, "user"))
+                            ProcessSetup.OomScore(session.Pid, _spec.Process!);
                         ProcessSetup.Limits(session.Pid, _spec.Process!);
-                        SaveRunning(session.Pid);
+                        if (_state!.Pid != session.Pid)
+                            SaveRunning(session.Pid);
+                        session.Answer();
+                        break;
+                    case SyncKind.Cgroups:
                         session.Answer();
                         break;
                     case SyncKind.Seccomp:
@@ -318,7 +412,7 @@ internal sealed class ContainerStarter
             }
             catch (LinuxException e)
             {
-                throw new RuncException($"namespace path: lstat {ns.Path}: {e.Errno.Text()}", e);
+                throw new RuncException($"unable to create new parent process: namespace path: lstat {ns.Path}: {e.Errno.Text()}", e);
             }
             _keep.Add(handle);
             inputs.Joined.Add(new JoinedNamespace(ns.Type, (int)handle.DangerousGetHandle(), ns.Path));
@@ -336,6 +430,7 @@ internal sealed class ContainerStarter
         try
         {
             _cgroups?.Destroy();
+            _resctrl?.Destroy();
             StateStore.Remove(_directory);
         }
         catch (RuncException e)

@@ -19,7 +19,7 @@ internal static class HookRunner
         {
             HookSpec hook = hooks![i];
             List<string> args = hook.Args is { Count: > 0 } ? hook.Args : [hook.Path];
-            string? wrong = Launcher.RunHook(hook.Path, args, hook.Env ?? [], (uint)(hook.Timeout ?? 0), state);
+            string? wrong = Launcher.RunHook(hook.Path, args, hook.Env ?? Inherited(), (uint)(hook.Timeout ?? 0), state);
             if (wrong is null)
                 continue;
             string message = $"error running {kind} hook #{i}: {wrong}";
@@ -27,5 +27,14 @@ internal static class HookRunner
                 throw new RuncException(message);
             RuncLog.Warn(message);
         }
+    }
+
+    /// <summary>Without one of its own a hook of the runtime's namespaces gets the runtime's environment.</summary>
+    private static List<string> Inherited()
+    {
+        var env = new List<string>();
+        foreach (System.Collections.DictionaryEntry entry in Environment.GetEnvironmentVariables())
+            env.Add($"{entry.Key}={entry.Value}");
+        return env;
     }
 }

@@ -82,9 +82,8 @@ internal sealed class ProcessIo : IDisposable
             string name = entry[..(equals + 1)];
             int known = env.FindIndex(e => e.StartsWith(name, StringComparison.Ordinal));
             if (known >= 0)
-                env[known] = entry;
-            else
-                env.Add(entry);
+                env.RemoveAt(known);
+            env.Add(entry);
         }
         if (ListenFds > 0)
         {
@@ -115,6 +114,35 @@ internal sealed class ProcessIo : IDisposable
 /// <summary>What the parent sets from outside, with its own rights.</summary>
 internal static class ProcessSetup
 {
+    /// <summary>Of a first process what later ones take over.</summary>
+    public static ProcessSpec Defaults(ProcessSpec first) => new()
+    {
+        User = new UserSpec { Umask = first.User.Umask },
+        Capabilities = first.Capabilities,
+        OomScoreAdj = first.OomScoreAdj,
+        ApparmorProfile = first.ApparmorProfile,
+        SelinuxLabel = first.SelinuxLabel,
+        Scheduler = first.Scheduler,
+        IoPriority = first.IoPriority,
+        ExecCpuAffinity = first.ExecCpuAffinity,
+    };
+
+    /// <summary>Fills in what a process's own description does not say.</summary>
+    public static ProcessSpec WithDefaults(ProcessSpec process, ProcessSpec? defaults)
+    {
+        if (defaults is null)
+            return process;
+        process.User.Umask ??= defaults.User.Umask;
+        process.Capabilities ??= defaults.Capabilities;
+        process.OomScoreAdj ??= defaults.OomScoreAdj;
+        process.ApparmorProfile = string.IsNullOrEmpty(process.ApparmorProfile) ? defaults.ApparmorProfile : process.ApparmorProfile;
+        process.SelinuxLabel = string.IsNullOrEmpty(process.SelinuxLabel) ? defaults.SelinuxLabel : process.SelinuxLabel;
+        process.Scheduler ??= defaults.Scheduler;
+        process.IoPriority ??= defaults.IoPriority;
+        process.ExecCpuAffinity ??= defaults.ExecCpuAffinity;
+        return process;
+    }
+
     public static void Limits(int pid, ProcessSpec process)
     {
         foreach (RlimitSpec limit in process.Rlimits ?? [])
@@ -174,9 +202,6 @@ internal static class ProcessSetup
             throw new RuncException("Cwd must be an absolute path");
         if (process.Args is not { Count: > 0 })
             throw new RuncException("args must not be empty");
-        if (!string.IsNullOrEmpty(process.SelinuxLabel))
-            throw new RuncException("selinux label is specified in config, but selinux is disabled or not supported");
-        if (!string.IsNullOrEmpty(process.ApparmorProfile))
-            throw new RuncException("apparmor: config provided but apparmor not supported");
+        Security.Labels.Require(process);
     }
 }

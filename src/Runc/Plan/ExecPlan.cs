@@ -1,4 +1,5 @@
 using AotRuntime.Runc.Seccomp;
+using AotRuntime.Runc.Security;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Plan;
@@ -10,7 +11,7 @@ internal sealed class ExecInputs
     public required string Id;
     /// <summary>A pidfd of the container's first process; setns takes all namespaces from it at once.</summary>
     public required int InitPidFd;
-    /// <summary>CLONE_NEW… of what differs from the host's, without the pid namespace, which the parent joins.</summary>
+    /// <summary>CLONE_NEW… of what differs from the host's; without the pid namespace where the parent joins that.</summary>
     public required ulong Namespaces;
     public List<JoinedCgroup> Cgroups = [];
     public int CgroupFd = -1;
@@ -24,6 +25,8 @@ internal sealed class ExecInputs
     public int ExtraFds;
     public bool NoNewKeyring;
     public bool OwnStdio;
+    public PersonalitySpec? Personality;
+    public MemoryPolicySpec? MemoryPolicy;
     public List<string> Env = [];
     /// <summary>The container's seccomp filter; null for none.</summary>
     public SeccompProgram? Seccomp;
@@ -40,10 +43,19 @@ internal static class ExecPlan
             plan.Op(PlanOp.Close).Fd(inputs.ParentFd);
         // Before the container's processes can see it: see process.c on CVE-2019-5736.
         plan.Op(PlanOp.Undumpable);
+        (ulong[]? initial, ulong[]? final) = ProcessAttributes.Affinity(process.ExecCpuAffinity);
+        if (initial is not null)
+            InitPlan.Affinity(plan, initial, "initial");
         foreach (JoinedCgroup cgroup in inputs.Cgroups)
             plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
+        if (final is not null || initial is null)
+            InitPlan.Affinity(plan, final, "final");
+        Labels.Open(plan, process, keyring: !inputs.NoNewKeyring);
         if (inputs.Namespaces != 0)
             plan.Op(PlanOp.SetNs).Fd(inputs.InitPidFd).U64(inputs.Namespaces).Text("the container's namespaces");
+        // Only children are born into it.
+        if ((inputs.Namespaces & NamespaceNames.CLONE_NEWPID) != 0)
+            plan.Op(PlanOp.Fork).U64(0);
         if (inputs.RootFd >= 0)
             plan.Op(PlanOp.ChrootFd).Fd(inputs.RootFd);
         bool userNamespace = (inputs.Namespaces & NamespaceNames.CLONE_NEWUSER) != 0;
@@ -62,7 +74,8 @@ internal static class ExecPlan
             plan.Op(PlanOp.PidFdSend).Fd(inputs.PidFdSocket).Text("setns");
         if (process.User.Umask is { } umask)
             plan.Op(PlanOp.Umask).U32(umask);
-        InitPlan.Attributes(plan, process);
+        InitPlan.Attributes(plan, process, inputs.Personality, inputs.MemoryPolicy);
+        Labels.Write(plan, process);
         plan.Sync(SyncKind.Ready, wait: true);
         InitPlan.Seccomp(plan, inputs.Seccomp, process, beforeIdentity: true, fifoFd: -1, inputs.ExtraFds);
         InitPlan.Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);

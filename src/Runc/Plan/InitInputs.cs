@@ -6,7 +6,7 @@ namespace AotRuntime.Runc.Plan;
 /// <summary>A namespace that is joined by an open descriptor.</summary>
 internal readonly record struct JoinedNamespace(string Type, int Fd, string Path);
 
-/// <summary>A cgroup that is joined by its open <c>tasks</c> file.</summary>
+/// <summary>A cgroup that is joined by its <c>tasks</c> file: open, or with -1 to be opened by the launcher.</summary>
 internal readonly record struct JoinedCgroup(int Fd, string Path);
 
 /// <summary>The ids of an id-mapped mount: given, or those of a user namespace.</summary>
@@ -23,6 +23,8 @@ internal sealed class PlannedMount
     public int SourceFd = -1;
     /// <summary>Ids to map, where it is an id-mapped mount.</summary>
     public IdMapping? Ids;
+    /// <summary>The first of those that show the container's cgroups, which it must be in by then.</summary>
+    public bool OfCgroups;
     /// <summary>Where cgroup2 can't be mounted, bind the host's.</summary>
     public bool CgroupFallback;
 }
@@ -37,6 +39,8 @@ internal sealed class InitInputs
     public required List<PlannedMount> Mounts;
     public List<(string Link, string Target)> MountLinks = [];
     public List<JoinedCgroup> Cgroups = [];
+    /// <summary>The cgroups are made while the plan is on its way: joined when the parent says so.</summary>
+    public bool LateCgroups;
     public List<JoinedNamespace> Joined = [];
     public int SyncFd = -1;
     /// <summary>The parent's end of the report socket, for the child to close; or -1.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AotRuntime.Runc.Seccomp;
+using AotRuntime.Runc.Security;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Plan;
@@ -30,17 +31,20 @@ internal static class InitPlan
         var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
         if (inputs.ParentFd >= 0)
             plan.Op(PlanOp.Close).Fd(inputs.ParentFd);
-        foreach (JoinedCgroup cgroup in inputs.Cgroups)
-            plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
+        if (!inputs.LateCgroups)
+            JoinCgroups(plan, inputs);
 
         bool userNamespace = HasNamespace(linux, "user");
         bool mountNamespace = HasNamespace(linux, "mount");
         Namespaces(plan, inputs, linux, userNamespace);
+        Labels.Open(plan, process, keyring: !inputs.NoNewKeyring);
         plan.Op(PlanOp.SetSid);
         if (!inputs.NoNewKeyring)
             plan.Op(PlanOp.Keyring).Text("_ses." + inputs.Id).U32(0xffffffff).U32(userNamespace ? 0x8u : 0x80000u);
         if (IsNew(linux, "network"))
             plan.Op(PlanOp.LoopbackUp);
+        if (linux.NetDevices is { Count: > 0 })
+            plan.Sync(SyncKind.Devices, wait: true);
 
         Rootfs(plan, inputs, linux, mountNamespace, userNamespace);
 
@@ -53,9 +57,8 @@ internal static class InitPlan
             plan.Op(PlanOp.PidFdSend).Fd(inputs.PidFdSocket).Text("standard");
         FinishRootfs(plan, inputs, spec, mountNamespace, process);
 
-        Attributes(plan, process);
-        if (linux.Personality is { } personality)
-            plan.Op(PlanOp.Personality).U32(ProcessAttributes.Personality(personality));
+        Attributes(plan, process, linux.Personality, linux.MemoryPolicy);
+        Labels.Write(plan, process);
         plan.Op(PlanOp.Undumpable);
         plan.Sync(SyncKind.Ready, wait: true);
 
@@ -74,8 +77,15 @@ internal static class InitPlan
         return plan;
     }
 
-    /// <summary>no_new_privs, scheduling, I/O priority: the same for a first process and for exec.</summary>
-    public static void Attributes(PlanWriter plan, ProcessSpec process)
+    /// <summary>
+    /// The CPUs to run on. Without a mask they are all that the cpuset allows: since Linux 6.2 joining one no longer widens what was
+    /// inherited from who called the runtime.
+    /// </summary>
+    public static void Affinity(PlanWriter plan, ulong[]? mask, string which) =>
+        plan.Op(PlanOp.Affinity).Text(which).U32(mask is null ? 0 : 1u).U64s(mask ?? CpuMask.All);
+
+    /// <summary>no_new_privs, scheduling, I/O priority, personality, memory policy: the same for a first process and for exec.</summary>
+    public static void Attributes(PlanWriter plan, ProcessSpec process, PersonalitySpec? personality, MemoryPolicySpec? policy)
     {
         if (process.NoNewPrivileges)
             plan.Op(PlanOp.NoNewPrivileges);
@@ -90,6 +100,13 @@ internal static class InitPlan
         }
         if (process.IoPriority is { } priority)
             plan.Op(PlanOp.IoPriority).U32(ProcessAttributes.IoPriority(priority));
+        if (personality is not null)
+            plan.Op(PlanOp.Personality).U32(ProcessAttributes.Personality(personality));
+        if (policy is not null)
+        {
+            (uint mode, ulong[] nodes) = Plan.MemoryPolicy.Of(policy);
+            plan.Op(PlanOp.MemoryPolicy).U32(mode).U64s(nodes);
+        }
     }
 
     /// <summary>
@@ -106,14 +123,20 @@ internal static class InitPlan
     public static void Identity(PlanWriter plan, ProcessSpec process, bool ownStdio)
     {
         var unknown = new List<string>();
+        // A spec that says nothing of capabilities leaves root all of the runtime's.
         CapabilitiesSpec caps = process.Capabilities ?? new CapabilitiesSpec();
         plan.Op(PlanOp.Identity).Text(process.Cwd!).U32(process.User.Uid).U32(process.User.Gid).U32s(process.User.AdditionalGids)
-            .U32(ownStdio ? 1u : 0)
+            .U32((ownStdio ? 1u : 0) | (process.Capabilities is null ? 2u : 0))
             .U64(CapabilityNames.Mask(caps.Bounding, unknown))
             .U64(CapabilityNames.Mask(caps.Effective, unknown))
             .U64(CapabilityNames.Mask(caps.Permitted, unknown))
             .U64(CapabilityNames.Mask(caps.Inheritable, unknown))
             .U64(CapabilityNames.Mask(caps.Ambient, unknown));
+        foreach (string name in caps.Ambient ?? [])
+        {
+            if (!unknown.Contains(name) && (caps.Permitted?.Contains(name) != true || caps.Inheritable?.Contains(name) != true))
+                Logging.RuncLog.Warn($"can't raise ambient capability {name}: operation not permitted");
+        }
         if (unknown.Count > 0)
         {
             unknown.Sort(StringComparer.Ordinal);
@@ -150,7 +173,7 @@ internal static class InitPlan
         Join(plan, inputs, joinsUser);
 
         // A cgroup namespace's root is the cgroup at its making: only after the cgroups are joined.
-        ulong late = fresh & NamespaceNames.CLONE_NEWCGROUP;
+        ulong late = inputs.LateCgroups ? 0 : fresh & NamespaceNames.CLONE_NEWCGROUP;
         fresh &= ~(NamespaceNames.CLONE_NEWCGROUP | NamespaceNames.CLONE_NEWTIME | NamespaceNames.CLONE_NEWUSER);
         ulong first = fresh;
         if (userNamespace)
@@ -224,18 +247,25 @@ internal static class InitPlan
         if (mountNamespace)
         {
             propagation = asked ?? (MountOptionTable.MS_SLAVE | MountOptionTable.MS_REC);
-            parent = (propagation & MountOptionTable.MS_SHARED) != 0 || asked is null || (asked & MountOptionTable.MS_PRIVATE) != 0
-                ? MountOptionTable.MS_PRIVATE
-                : MountOptionTable.MS_SLAVE;
+            // Whatever it is to be in the end: an unbindable one could not become the root.
+            parent = MountOptionTable.MS_PRIVATE;
         }
         plan.Op(PlanOp.RootPrepare).Text(inputs.Rootfs).U64(propagation).U64(parent);
         bool setUpDev = mountNamespace;
+        bool joined = !inputs.LateCgroups;
         foreach (PlannedMount mount in inputs.Mounts)
         {
+            if (mount.OfCgroups && !joined)
+            {
+                JoinLateCgroups(plan, inputs, linux);
+                joined = true;
+            }
             Mount(plan, mount);
             if ((mount.Flags.Flags & MountOptionTable.MS_BIND) != 0 && mount.Target.TrimEnd('/') == "/dev")
                 setUpDev = false;
         }
+        if (!joined)
+            JoinLateCgroups(plan, inputs, linux);
         foreach ((string link, string target) in inputs.MountLinks)
             plan.Op(PlanOp.Symlink).Text(target).Text(link);
         if (setUpDev)
@@ -255,6 +285,21 @@ internal static class InitPlan
         if (setUpDev)
             plan.Op(PlanOp.DevNullReopen);
         plan.Op(PlanOp.Mkdir).Text(inputs.Spec.Process!.Cwd!).U32(0x1ed);
+    }
+
+    private static void JoinCgroups(PlanWriter plan, InitInputs inputs)
+    {
+        foreach (JoinedCgroup cgroup in inputs.Cgroups)
+            plan.Op(PlanOp.CgroupJoin).Fd(cgroup.Fd).Text(cgroup.Path);
+        Affinity(plan, null, "");
+    }
+
+    private static void JoinLateCgroups(PlanWriter plan, InitInputs inputs, LinuxSpec linux)
+    {
+        plan.Sync(SyncKind.Cgroups, wait: true);
+        JoinCgroups(plan, inputs);
+        if (IsNew(linux, "cgroup"))
+            plan.Op(PlanOp.Unshare).U64(NamespaceNames.CLONE_NEWCGROUP);
     }
 
     private static void FinishRootfs(PlanWriter plan, InitInputs inputs, RuntimeSpec spec, bool mountNamespace, ProcessSpec process)
@@ -312,7 +357,7 @@ internal static class InitPlan
                 "c" or "u" => S_IFCHR,
                 "b" => S_IFBLK,
                 "p" => S_IFIFO,
-                _ => throw new RuncException($"invalid device type \"{device.Type}\" of {device.Path}"),
+                _ => throw new RuncException($"invalid device type \"{device.Type}\""),
             };
             Device(plan, userNamespace, device.Path, type | ((device.FileMode ?? 0x1b6) & 0xfff), (uint)device.Major, (uint)device.Minor, device.Uid ?? 0, device.Gid ?? 0);
         }
@@ -346,9 +391,10 @@ internal static class InitPlan
         if (hooks is not { Count: > 0 } || inputs.HookState is null)
             return;
         (string before, string after) = inputs.HookState(status);
-        foreach (HookSpec hook in hooks)
+        for (int i = 0; i < hooks.Count; i++)
         {
-            plan.Op(PlanOp.Hook).Text(kind).Text(hook.Path).Texts(hook.Args).Texts(hook.Env ?? defaultEnv)
+            HookSpec hook = hooks[i];
+            plan.Op(PlanOp.Hook).Text(string.Create(CultureInfo.InvariantCulture, $"{kind} hook #{i}")).Text(hook.Path).Texts(hook.Args).Texts(hook.Env ?? defaultEnv)
                 .U32((uint)(hook.Timeout ?? 0)).Text(before).Text(after);
         }
     }

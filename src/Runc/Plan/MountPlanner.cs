@@ -20,9 +20,11 @@ internal static class MountPlanner
             if (mount.Type == "cgroup" && !cgroups.Mounts.Unified)
                 CgroupV1(mount, spec.Linux ?? new LinuxSpec(), cgroups, mounts, links);
             else if (mount.Type is "cgroup")
-                mounts.Add(CgroupV2(mount));
+                mounts.Add(CgroupV2(mount, spec.Linux ?? new LinuxSpec(), cgroups));
             else
                 mounts.Add(mount);
+            if (!string.IsNullOrEmpty(spec.Linux?.MountLabel))
+                mount.Flags.Data = Security.Labels.MountData(mount.Type, mount.Flags.Data, spec.Linux.MountLabel);
         }
         return mounts;
     }
@@ -69,9 +71,13 @@ internal static class MountPlanner
             : throw new RuncException($"invalid mount {m.Destination}: id-mapped mounts must have both uid and gid mappings specified");
     }
 
-    private static PlannedMount CgroupV2(PlannedMount mount)
+    // The source is what is bound where mounting is not allowed: with a cgroup namespace what that would show, else all.
+    private static PlannedMount CgroupV2(PlannedMount mount, LinuxSpec linux, ContainerCgroups cgroups)
     {
         mount.Type = "cgroup2";
+        mount.OfCgroups = true;
+        string top = cgroups.Mounts.Hierarchies[0].MountPoint;
+        mount.Source = InitPlan.HasNamespace(linux, "cgroup") ? cgroups.PathOf("") ?? top : top;
         mount.CgroupFallback = true;
         return mount;
     }
@@ -87,6 +93,7 @@ internal static class MountPlanner
             Source = "tmpfs",
             Target = target,
             Type = "tmpfs",
+            OfCgroups = true,
             Flags = new MountFlags
             {
                 Flags = CgroupDefaults | (readOnly ? MountOptionTable.MS_RDONLY : 0),
@@ -117,7 +124,8 @@ internal static class MountPlanner
             {
                 mounts.Add(new PlannedMount
                 {
-                    Source = cgroups.PathIn(hierarchy),
+                    // Without a cgroup of its own the container is in ours.
+                    Source = cgroups.PathOf(hierarchy.Controllers[0]) ?? CgroupMounts.PathOf(hierarchy, ""),
                     Target = $"{target}/{name}",
                     Type = "bind",
                     Flags = new MountFlags

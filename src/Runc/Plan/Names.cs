@@ -45,7 +45,7 @@ internal static class RlimitNames
     public static int Number(string name)
     {
         int number = Array.IndexOf(Known, name);
-        return number >= 0 ? number : throw new RuncException($"invalid rlimit type: {name}");
+        return number >= 0 ? number : throw new RuncException($"wrong rlimit value: {name}");
     }
 }
 
@@ -73,7 +73,7 @@ internal static class NamespaceNames
         "time" => CLONE_NEWTIME,
         "user" => CLONE_NEWUSER,
         "uts" => CLONE_NEWUTS,
-        _ => throw new RuncException($"namespace \"{name}\" does not exist"),
+        _ => throw new RuncException($"namespace {{\"{name}\" \"\"}} does not exist"),
     };
 
     /// <summary>The name under /proc/PID/ns.</summary>
@@ -126,6 +126,21 @@ internal static class ProcessAttributes
         "SCHED_FLAG_UTIL_CLAMP_MAX" => 64,
         _ => throw new RuncException($"invalid scheduler flag: {name}"),
     };
+
+    /// <summary>The CPUs of an exec's process before and after it is in its cgroup; null where nothing is asked for.</summary>
+    public static (ulong[]? Initial, ulong[]? Final) Affinity(CpuAffinitySpec? spec) => (Cpus(spec?.Initial, "Initial"), Cpus(spec?.Final, "Final"));
+
+    private static ulong[]? Cpus(string? text, string which)
+    {
+        try
+        {
+            return CpuMask.Parse(text);
+        }
+        catch (RuncException e)
+        {
+            throw new RuncException($"bad CPUAffinity.{which}: {e.Message}", e);
+        }
+    }
 
     public static uint Personality(PersonalitySpec spec)
     {

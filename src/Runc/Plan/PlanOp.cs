@@ -48,6 +48,10 @@ internal enum PlanOp : uint
     TimeOffsets,
     Close,
     Seccomp,
+    Affinity,
+    MemoryPolicy,
+    LabelOpen,
+    LabelWrite,
 }
 
 /// <summary>Messages of the launched process; enum sync_kind.</summary>
@@ -60,6 +64,8 @@ internal enum SyncKind : uint
     Ready,
     Done,
     Seccomp,
+    Cgroups,
+    Devices,
 }
 
 /// <summary>How the rootfs becomes the root; enum root_mode.</summary>

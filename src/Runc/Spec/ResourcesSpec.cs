@@ -15,6 +15,8 @@ public sealed class ResourcesSpec
     public BlockIoSpec? BlockIo { get; set; }
     public List<HugepageLimitSpec>? HugepageLimits { get; set; }
     public NetworkSpec? Network { get; set; }
+    /// <summary>By the device's name.</summary>
+    public SortedDictionary<string, RdmaSpec?>? Rdma { get; set; }
     public SortedDictionary<string, string?>? Unified { get; set; }
 }
 
@@ -88,6 +90,12 @@ public sealed class HugepageLimitSpec
 {
     public string PageSize { get; set; } = "";
     public ulong Limit { get; set; }
+}
+
+public sealed class RdmaSpec
+{
+    public uint? HcaHandles { get; set; }
+    public uint? HcaObjects { get; set; }
 }
 
 public sealed class NetworkSpec

@@ -155,6 +155,7 @@ public sealed class LinuxSpec
     public string? MountLabel { get; set; }
     public IntelRdtSpec? IntelRdt { get; set; }
     public SortedDictionary<string, NetDeviceSpec?>? NetDevices { get; set; }
+    public MemoryPolicySpec? MemoryPolicy { get; set; }
     public PersonalitySpec? Personality { get; set; }
     public SortedDictionary<string, TimeOffsetSpec?>? TimeOffsets { get; set; }
 }
@@ -163,8 +164,17 @@ public sealed class IntelRdtSpec
 {
     [JsonPropertyName("closID")]
     public string? ClosId { get; set; }
+    public List<string>? Schemata { get; set; }
     public string? L3CacheSchema { get; set; }
     public string? MemBwSchema { get; set; }
+    public bool EnableMonitoring { get; set; }
+}
+
+public sealed class MemoryPolicySpec
+{
+    public string Mode { get; set; } = "";
+    public string? Nodes { get; set; }
+    public List<string>? Flags { get; set; }
 }
 
 /// <summary>An interface of the host that the container's network namespace gets; its key is its name on the host.</summary>

@@ -1,5 +1,8 @@
+using AotRuntime.Linux;
 using AotRuntime.Runc.Containers;
 using AotRuntime.Runc.Plan;
+using AotRuntime.Runc.Resctrl;
+using AotRuntime.Runc.Security;
 
 namespace AotRuntime.Runc.Spec;
 
@@ -18,8 +21,11 @@ internal static class SpecCheck
             throw new RuncException("root must be specified");
         ProcessSetup.Require(spec.Process);
         LinuxSpec linux = spec.Linux ?? new LinuxSpec();
-        IntelRdt(linux.IntelRdt);
-        if (!string.IsNullOrEmpty(linux.MountLabel))
+        if (Sys.EffectiveUser() != 0)
+            Rootless(spec, linux);
+        if (linux.IntelRdt is not null)
+            ResctrlGroup.Require(linux.IntelRdt, ResctrlFs.Find());
+        if (!string.IsNullOrEmpty(linux.MountLabel) && !Labels.HasSelinux)
             throw new RuncException("selinux label is specified in config, but selinux is disabled or not supported");
 
         var seen = new List<string>();
@@ -48,10 +54,40 @@ internal static class SpecCheck
         if (!seen.Contains("mount") && spec.Mounts is { Count: > 0 })
             throw new RuncException("mounts specified, but mount namespace isn't enabled in the config");
         foreach (string name in linux.Sysctl?.Keys ?? (IEnumerable<string>)[])
-            Sysctl(name, spec, linux);
+            Sysctl(name, linux);
         foreach (RlimitSpec limit in spec.Process!.Rlimits ?? [])
             RlimitNames.Number(limit.Type);
         Scheduler(spec.Process.Scheduler);
+        ProcessAttributes.Affinity(spec.Process.ExecCpuAffinity);
+        NetworkDevices.Require(linux);
+        if (linux.MemoryPolicy is { } policy)
+            MemoryPolicy.Of(policy);
+    }
+
+    /// <summary>What the caller's own rights can't give.</summary>
+    internal static void Rootless(RuntimeSpec spec, LinuxSpec linux)
+    {
+        if (!InitPlan.HasNamespace(linux, "user"))
+            throw new RuncException("rootless container requires user namespaces");
+        bool fresh = InitPlan.IsNew(linux, "user");
+        if (fresh && linux.UidMappings is not { Count: > 0 })
+            throw new RuncException("rootless containers requires at least one UID mapping");
+        if (fresh && linux.GidMappings is not { Count: > 0 })
+            throw new RuncException("rootless containers requires at least one GID mapping");
+        foreach (MountSpec mount in spec.Mounts ?? [])
+        {
+            foreach (string option in mount.Options ?? [])
+            {
+                bool uid = option.StartsWith("uid=", StringComparison.Ordinal);
+                if (!(uid || option.StartsWith("gid=", StringComparison.Ordinal)) || !uint.TryParse(option.AsSpan(4), out uint id))
+                    continue;
+                // The mappings of a namespace that is joined are the kernel's to check.
+                if (fresh && IdMaps.HostId(uid ? linux.UidMappings : linux.GidMappings, id) is null)
+                    throw new RuncException($"cannot specify {option} mount option for rootless container: host ID not found for {(uid ? "UID" : "GID")} {id}");
+            }
+        }
+        if (spec.Process!.User.AdditionalGids is { Count: > 0 })
+            throw new RuncException("cannot set any additional groups in a rootless container");
     }
 
     /// <summary>Which of the fields go together (man 2 sched_setattr).</summary>
@@ -68,22 +104,8 @@ internal static class SpecCheck
             throw new RuncException("scheduler runtime/deadline/period can only be specified for SchedDeadline policy");
     }
 
-    /// <summary>A group without limits asks for nothing; the others need what is not there.</summary>
-    private static void IntelRdt(IntelRdtSpec? rdt)
-    {
-        if (rdt is null)
-            return;
-        if (rdt.ClosId is "." or ".." || rdt.ClosId?.Contains('/') == true)
-            throw new RuncException($"invalid intelRdt.ClosID \"{rdt.ClosId}\"");
-        if (!string.IsNullOrEmpty(rdt.L3CacheSchema))
-            throw new RuncException("intelRdt.l3CacheSchema is specified in config, but Intel RDT/CAT is not enabled");
-        if (!string.IsNullOrEmpty(rdt.MemBwSchema))
-            throw new RuncException("intelRdt.memBwSchema is specified in config, but Intel RDT/MBA is not enabled");
-        throw new RuncException("intelRdt is specified in config, but Intel RDT is not enabled");
-    }
-
     /// <summary>Only what belongs to a namespace of the container's own may be set; anything else is the host's.</summary>
-    private static void Sysctl(string name, RuntimeSpec spec, LinuxSpec linux)
+    private static void Sysctl(string name, LinuxSpec linux)
     {
         string dotted = InitPlan.SysctlFile(name).Replace('/', '.');
         if (dotted.Contains("..", StringComparison.Ordinal))
@@ -92,20 +114,43 @@ internal static class SpecCheck
         {
             if (!InitPlan.HasNamespace(linux, "ipc"))
                 throw new RuncException($"sysctl \"{name}\" is not allowed in the hosts ipc namespace");
-            return;
         }
-        if (dotted.StartsWith("net.", StringComparison.Ordinal))
+        else if (dotted.StartsWith("net.", StringComparison.Ordinal))
         {
-            if (!InitPlan.HasNamespace(linux, "network"))
+            if (!InitPlan.HasNamespace(linux, "network") || IsOwnNetwork(linux))
                 throw new RuncException($"sysctl \"{name}\" not allowed in host network namespace");
-            return;
         }
-        if (dotted is "kernel.domainname" or "kernel.hostname" && InitPlan.HasNamespace(linux, "uts"))
+        else if (dotted == "kernel.hostname" && InitPlan.HasNamespace(linux, "uts"))
         {
-            if (dotted == "kernel.hostname")
-                throw new RuncException($"sysctl \"{name}\" is not allowed as it conflicts with the OCI \"hostname\" field");
-            return;
+            throw new RuncException($"sysctl \"{name}\" is not allowed as it conflicts with the OCI \"hostname\" field");
         }
-        throw new RuncException($"sysctl \"{name}\" is not in a separate kernel namespace");
+        else if (dotted.StartsWith("user.", StringComparison.Ordinal))
+        {
+            // What a user namespace may make; without one of its own the container would change it for the host.
+            if (!InitPlan.HasNamespace(linux, "user"))
+                throw new RuncException($"setting ucounts without a user namespace not allowed: {name}");
+        }
+        else if (dotted != "kernel.domainname" || !InitPlan.HasNamespace(linux, "uts"))
+        {
+            throw new RuncException($"sysctl \"{name}\" is not in a separate kernel namespace");
+        }
+    }
+
+    /// <summary>Whether the network namespace that is joined by path is the one that we are in.</summary>
+    private static bool IsOwnNetwork(LinuxSpec linux)
+    {
+        string? path = linux.Namespaces?.Find(ns => ns.Type == "network")?.Path;
+        if (string.IsNullOrEmpty(path))
+            return false;
+        try
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle theirs = Sys.Open(path, OpenFlags.Path), ours = Sys.Open("/proc/self/ns/net", OpenFlags.Path);
+            return Sys.TryStatAt(theirs, "\0"u8, out FileStatus a) == Errno.None && Sys.TryStatAt(ours, "\0"u8, out FileStatus b) == Errno.None
+                && a.Inode == b.Inode && a.Device == b.Device;
+        }
+        catch (LinuxException e)
+        {
+            throw new RuncException($"invalid netns path: stat {path}: {e.Errno.Text()}", e);
+        }
     }
 }

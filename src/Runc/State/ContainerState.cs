@@ -1,3 +1,4 @@
+using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.State;
@@ -19,12 +20,19 @@ internal sealed class ContainerState
     public SortedDictionary<string, string> Cgroups { get; set; } = new(StringComparer.Ordinal);
     /// <summary>The directories among them, and above them, that were made for this container, parents first.</summary>
     public List<string> CgroupsMade { get; set; } = [];
+    /// <summary>Whether a cgroup that can't be used is no error.</summary>
+    public bool RootlessCgroups { get; set; }
     /// <summary>The spec's names of the namespaces that differ from the host's.</summary>
     public List<string> Namespaces { get; set; } = [];
     /// <summary>Whether the pid namespace is the container's own, so that it ends with its first process.</summary>
     public bool OwnPidNamespace { get; set; }
     public bool NoNewKeyring { get; set; }
     public SeccompState? Seccomp { get; set; }
+    public ResctrlState? Resctrl { get; set; }
+    /// <summary>What processes of exec take over from the first one, where their own description says nothing.</summary>
+    public ProcessSpec? Defaults { get; set; }
+    public PersonalitySpec? Personality { get; set; }
+    public MemoryPolicySpec? MemoryPolicy { get; set; }
     public List<HookSpec>? Poststart { get; set; }
     public List<HookSpec>? Poststop { get; set; }
 }

@@ -33,6 +33,9 @@ internal static class StateStore
             throw new RuncException("invalid container ID format");
     }
 
+    /// <summary>Whether there is such a container.</summary>
+    public static bool Exists(string directory) => File.Exists(directory + "/" + FileName);
+
     /// <summary>Null where there is no such container, or not yet.</summary>
     public static ContainerState? Load(string directory)
     {
@@ -59,6 +62,16 @@ internal static class StateStore
 
     public static void Remove(string directory)
     {
+        try
+        {
+            // Most often there is nothing else in it.
+            Sys.Unlink(directory + "/" + FileName);
+            Sys.Rmdir(directory);
+            return;
+        }
+        catch (LinuxException)
+        {
+        }
         try
         {
             Directory.Delete(directory, recursive: true);

@@ -8,6 +8,7 @@ internal sealed class Bundle : IDisposable
     private const string Id = "c";
     private readonly string _parent;
     private readonly string _runtime;
+    private string? _saved;
 
     public Bundle(string? runtime = null)
     {
@@ -68,6 +69,15 @@ internal sealed class Bundle : IDisposable
         return this;
     }
 
+    /// <summary>The cgroup above the container's, of this bundle alone.</summary>
+    public string Parent => _parent;
+
+    /// <summary>The runtime, its streams going nowhere: a pipe of ours would stay open as long as the container lives.</summary>
+    public Command Quiet(string[] arguments) => Under(["sh", "-c", "exec \"$@\" </dev/null >/dev/null 2>&1", "sh"], arguments);
+
+    /// <summary>Such a run to its end.</summary>
+    public void Run(string[] arguments) => Quiet(arguments).Run().Succeeded();
+
     public CommandResult Run() => Runc(["run", "--bundle", Dir.Path, Id]).Run();
 
     /// <summary>Starts the container in the background; it is running when this returns.</summary>
@@ -106,7 +116,15 @@ internal sealed class Bundle : IDisposable
         Leftovers.RemoveCgroups(_parent);
     }
 
-    private void Save() => File.WriteAllText(Dir.File("config.json"), Spec.ToJsonString());
+    /// <summary>Only what has changed: a runtime may be reading it.</summary>
+    private void Save()
+    {
+        string text = Spec.ToJsonString();
+        if (text == _saved)
+            return;
+        File.WriteAllText(Dir.File("config.json"), text);
+        _saved = text;
+    }
 
     private static JsonArray Strings(params string[] values) => [.. values.Select(v => (JsonNode)v)];
 }

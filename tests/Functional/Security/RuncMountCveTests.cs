@@ -171,7 +171,7 @@ public class RuncMountCveTests
         using Daemon run = pty.Start(Bundle.Runtime, ["--root", bundle.Dir.File("state"), "run", "--bundle", bundle.Dir.Path, "c"], new Dictionary<string, string?>(), null);
         // The screen fills by itself, after the run's end, too.
         if (run.WaitUntilExited() == 0)
-            run.WaitUntil(() => pty.Screen.Contains("untouched", StringComparison.Ordinal), "file");
+            Assert.True(SpinWait.SpinUntil(() => pty.Screen.Contains("untouched", StringComparison.Ordinal), TimeSpan.FromSeconds(30)), pty.Screen);
         Assert.DoesNotContain(target + " ", pty.Screen);
         Assert.Equal("untouched", File.ReadAllText(bundle.Rootfs("etc/victim")));
     }

@@ -90,7 +90,7 @@ public class CgroupTests
                 ("cpu", "cpu.shares", "512"), ("cpu", "cpu.cfs_period_us", "10"), ("cpu", "cpu.cfs_quota_us", "5"), ("cpuset", "cpuset.cpus", "0-1"),
                 ("pids", "pids.max", "max"),
             ],
-            CgroupV1Limits.Of(resources));
+            CgroupV1Limits.Of(resources).Select(l => (l.Controller, l.File, l.Value)));
         Assert.Empty(CgroupV1Limits.Of(new ResourcesSpec()));
     }
 
@@ -125,6 +125,17 @@ public class CgroupTests
             new DeviceRuleSpec { Allow = false, Type = "b", Major = 8, Minor = 1, Access = "r" },
         ]));
         Assert.Equal(allowed ? 1UL : 0, Run(program, access << 16 | (type == 'b' ? 1u : 2u), major, minor));
+    }
+
+    /// <summary>The kernel's verifier refuses a program with an instruction that nothing leads to.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NothingFollowsARuleForAll(bool allow)
+    {
+        byte[] program = DeviceProgram.Build([new DeviceRules.Rule(true, 'c', 1, 3, "rwm"), new DeviceRules.Rule(allow, 'a', -1, -1, "rwm")]);
+        Assert.Equal((6 + 2) * 8, program.Length);
+        Assert.Equal(allow ? 1UL : 0, Run(program, 2 << 16 | 2, 1, 3));
     }
 
     // The few instructions that the program is made of.

@@ -35,22 +35,48 @@ public class InitPlanTests
         return PlanText.Of(InitPlan.Build(inputs).Finish());
     }
 
+    private static readonly string AllCpus = $"Affinity '' 0 [{string.Join(' ', Enumerable.Repeat("0xffffffffffffffff", 16))}]";
+
     [Fact]
     public void ThePlainestContainer() =>
         Assert.Equal(
             [
                 "clone 0x0",
+                AllCpus,
                 "SetSid",
                 "RootPrepare '/r' 0x0 0x0",
                 "RootEnter 3",
                 "Mkdir '/' 493",
                 "Undumpable",
                 "Sync 5 1",
-                "Identity '/' 0 0 [] 0 0x0 0x0 0x0 0x0 0x0",
+                "Identity '/' 0 0 [] 2 0x0 0x0 0x0 0x0 0x0",
                 "Resolve ['true'] ['PATH=/bin'] 0",
                 "Exec 0",
             ],
             Plan(Spec("")));
+
+    /// <summary>Cgroups that are made meanwhile are joined once the parent says so: before the mount that shows them, and before a namespace of theirs.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void LateCgroupsAreJoinedBeforeTheyAreSeen(bool mounted)
+    {
+        RuntimeSpec spec = Spec("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"cgroup\"}]");
+        string[] plan = Plan(spec, inputs =>
+        {
+            inputs.LateCgroups = true;
+            inputs.Cgroups.Add(new JoinedCgroup(-1, "/c/tasks"));
+            inputs.Mounts.Add(new PlannedMount { Target = "/a" });
+            inputs.Mounts.Add(new PlannedMount { Target = "/sys/fs/cgroup", OfCgroups = mounted });
+            inputs.Mounts.Add(new PlannedMount { Target = "/sys/fs/cgroup/pids" });
+        });
+        string[] order = Array.ConvertAll(plan, line => line.StartsWith("Mount", StringComparison.Ordinal) ? line.Split('\'')[3] : line);
+        order = Array.FindAll(order, line => line[0] == '/' || line.StartsWith("CgroupJoin", StringComparison.Ordinal) || line.StartsWith("Unshare", StringComparison.Ordinal)
+            || line == $"Sync {(int)SyncKind.Cgroups} 1");
+        string[] join = [$"Sync {(int)SyncKind.Cgroups} 1", "CgroupJoin 4294967295 '/c/tasks'", "Unshare 0x2000000"];
+        string[] cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"];
+        Assert.Equal(mounted ? ["/a", .. join, .. cgroups] : ["/a", .. cgroups, .. join], order);
+    }
 
     [Fact]
     public void NamespacesMountsAndMasksInOrder()
@@ -74,6 +100,7 @@ public class InitPlanTests
         string[] rest = Array.FindAll(plan, line => !line.StartsWith("Mknod", StringComparison.Ordinal) && !line.StartsWith("Symlink", StringComparison.Ordinal));
         Assert.Equal(
             [
+                AllCpus,
                 "Unshare 0x2000000",
                 "SetSid",
                 "LoopbackUp",
@@ -113,7 +140,7 @@ public class InitPlanTests
             "uidMappings":[{"containerID":0,"hostID":1000,"size":1}]
             """));
         Assert.Equal("clone 0x30000000", plan[0]);
-        Assert.Equal(["Sync 3 1", "RootIds", "Unshare 0x8020000"], plan[1..4]);
+        Assert.Equal(["Sync 3 1", "RootIds", "Unshare 0x8020000"], plan[2..5]);
         Assert.Contains("BindDevice '/dev/null'", plan);
         Assert.DoesNotContain(plan, line => line.StartsWith("Mknod", StringComparison.Ordinal));
     }
@@ -131,7 +158,7 @@ public class InitPlanTests
                 inputs.Joined.Add(new JoinedNamespace("user", 6, "/u"));
             });
         Assert.Equal("clone 0x0", plan[0]);
-        Assert.Equal(["SetNs 6 0x10000000 '/u'", "SetNs 5 0x40000000 '/n'", "RootIds", "Fork 0x20000000", "Unshare 0x4000000"], plan[1..6]);
+        Assert.Equal(["SetNs 6 0x10000000 '/u'", "SetNs 5 0x40000000 '/n'", "RootIds", "Fork 0x20000000", "Unshare 0x4000000"], plan[2..7]);
         Assert.DoesNotContain("LoopbackUp", plan);
     }
 
@@ -141,7 +168,7 @@ public class InitPlanTests
         string[] plan = Plan(Spec("""
             "namespaces":[{"type":"time"},{"type":"pid"}],"timeOffsets":{"boottime":{"secs":5},"monotonic":{"secs":-1,"nanosecs":7}}
             """));
-        Assert.Equal(["clone 0x0", "Unshare 0x80", "TimeOffsets 'boottime 5 0\nmonotonic -1 7\n'", "Fork 0x20000000"], plan[..4]);
+        Assert.Equal(["clone 0x0", AllCpus, "Unshare 0x80", "TimeOffsets 'boottime 5 0\nmonotonic -1 7\n'", "Fork 0x20000000"], plan[..5]);
     }
 
     [Fact]
@@ -152,9 +179,9 @@ public class InitPlanTests
             """);
         string[] plan = Plan(spec);
         int hooks = Array.IndexOf(plan, "Sync 4 1");
-        int inside = Array.FindIndex(plan, line => line.StartsWith("Hook 'createContainer' '/b' ['b' 'x'] ['E=1'] 3", StringComparison.Ordinal));
+        int inside = Array.FindIndex(plan, line => line.StartsWith("Hook 'createContainer hook #0' '/b' ['b' 'x'] ['E=1'] 3", StringComparison.Ordinal));
         int enter = Array.IndexOf(plan, "RootEnter 1");
-        int started = Array.FindIndex(plan, line => line.StartsWith("Hook 'startContainer' '/c' [] ['PATH=/bin'] 0", StringComparison.Ordinal));
+        int started = Array.FindIndex(plan, line => line.StartsWith("Hook 'startContainer hook #0' '/c' [] ['PATH=/bin'] 0", StringComparison.Ordinal));
         Assert.True(0 < hooks && hooks < inside && inside < enter && enter < started);
         Assert.Equal(plan.Length - 2, started);
         Assert.Contains("'{\"ociVersion\":\"1.2.1\",\"id\":\"box\",\"status\":\"created\",\"pid\":' ',\"bundle\":\"/b\"}'", plan[started]);

@@ -19,7 +19,8 @@ internal static class PlanText
         [PlanOp.ReadOnlyPath] = "s", [PlanOp.MaskPath] = "s", [PlanOp.NoNewPrivileges] = "", [PlanOp.Personality] = "u",
         [PlanOp.IoPriority] = "u", [PlanOp.Scheduler] = "uquuqqq", [PlanOp.Identity] = "suuUuqqqqq", [PlanOp.Resolve] = "SSu",
         [PlanOp.PidFdSend] = "us", [PlanOp.WaitFifo] = "u", [PlanOp.Exec] = "u", [PlanOp.ChrootFd] = "u", [PlanOp.Undumpable] = "",
-        [PlanOp.TimeOffsets] = "s", [PlanOp.Close] = "u",
+        [PlanOp.TimeOffsets] = "s", [PlanOp.Close] = "u", [PlanOp.Seccomp] = "uiuQ",
+        [PlanOp.Affinity] = "suQ", [PlanOp.MemoryPolicy] = "uQ", [PlanOp.LabelOpen] = "us", [PlanOp.LabelWrite] = "uss",
     };
 
     /// <summary>The clone flags, then the records.</summary>

@@ -22,7 +22,7 @@ public class SpecCheckTests
 
     [Theory]
     [InlineData("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]", "malformed spec file: duplicated ns {\"pid\" \"\"}")]
-    [InlineData("\"namespaces\":[{\"type\":\"moon\"}]", "namespace \"moon\" does not exist")]
+    [InlineData("\"namespaces\":[{\"type\":\"moon\"}]", "namespace {\"moon\" \"\"} does not exist")]
     [InlineData("\"namespaces\":[{\"type\":\"user\"}]", "user namespaces enabled, but no uid mappings found")]
     [InlineData("\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]", "user namespace mappings specified, but user namespace isn't enabled in the config")]
     [InlineData("\"maskedPaths\":[\"/x\"]", "unable to restrict sys entries without a private MNT namespace")]
