@@ -10,13 +10,13 @@ namespace AotRuntime.Perf;
 /// </summary>
 internal static class HttpComparison
 {
-    private const int Runs = 5;
+    private static readonly int s_runs = int.Parse(Environment.GetEnvironmentVariable("RUNS") ?? "5", CultureInfo.InvariantCulture);
     private static readonly string s_seconds = Environment.GetEnvironmentVariable("SECONDS_EACH") ?? "2";
 
-    public static void Run(Report report)
+    /// <summary>HTTP/1.1.</summary>
+    public static void RunHttp1(Report report)
     {
-        string dir = Directory.CreateTempSubdirectory("aot-perf-").FullName;
-        using Servers servers = new(dir);
+        using Servers servers = new(Directory.CreateTempSubdirectory("aot-perf-").FullName);
         List<string> table = ["| work | ours | Kestrel | ours ÷ Kestrel | p99 at half of Kestrel's load: ours | Kestrel |", "|---|---|---|---|---|---|"];
         List<(string, double, string)> rows = [];
         foreach (bool unix in (bool[])[false, true])
@@ -33,22 +33,42 @@ internal static class HttpComparison
                 rows.Add((work, most[0].Rate / most[1].Rate, ""));
             }
         }
+        report.AddTable("http", "_ping over HTTP/1.1 against Kestrel", table,
+            $"Medians of {s_runs} alternating runs of {s_seconds} s; connections × requests under way on each. Servers on one processor, the client (perf/http-load.c) on another.");
+        report.AddChart("http", "requests a second, ours ÷ Kestrel", "more is better", rows);
+    }
+
+    /// <summary>HTTP/2 and gRPC.</summary>
+    public static void RunHttp2(Report report)
+    {
+        using Servers servers = new(Directory.CreateTempSubdirectory("aot-perf-").FullName);
+        List<string> table = ["| work | ours | Kestrel | ours ÷ Kestrel |", "|---|---|---|---|"];
+        List<(string, double, string)> rows = [];
+        // An empty message: one byte "not compressed", four of length.
+        string[] call = ["-d", servers.EmptyMessage, "-H", "content-type: application/grpc", "-H", "te: trailers"];
+        const string version = "http://localhost/containerd.services.version.v1.Version/Version";
         foreach ((int connections, int streams) in ((int, int)[])[(1, 32), (32, 32)])
         {
-            double[] rates = AlternateH2(servers, connections, streams);
-            string work = $"gRPC unary, unix, {connections} × {streams}";
-            table.Add(string.Create(CultureInfo.InvariantCulture, $"| {work} | {rates[0]:0}/s | {rates[1]:0}/s | {rates[0] / rates[1]:0.00} | | |"));
-            rows.Add((work, rates[0] / rates[1], ""));
+            Add($"HTTP/2 _ping, TCP, {connections} × {streams}", servers.Http2.Select(url => (string[])[url]));
+            Add($"HTTP/2 _ping, unix, {connections} × {streams}", servers.Http2Unix.Select(path => (string[])["-B", "unix:" + path, "http://localhost/_ping"]));
+            Add($"gRPC unary, unix, {connections} × {streams}", servers.Grpc.Select(path => (string[])[.. call, "-B", "unix:" + path, version]));
+
+            void Add(string work, IEnumerable<string[]> targets)
+            {
+                double[] rates = AlternateH2([.. targets], connections, streams);
+                table.Add(string.Create(CultureInfo.InvariantCulture, $"| {work} | {rates[0]:0}/s | {rates[1]:0}/s | {rates[0] / rates[1]:0.00} |"));
+                rows.Add((work, rates[0] / rates[1], ""));
+            }
         }
-        report.AddTable("http", "HTTP and gRPC against Kestrel", table,
-            $"Medians of {Runs} alternating runs of {s_seconds} s; connections × requests under way on each. Servers on one processor, the client (perf/http-load.c; h2load) on another.");
-        report.AddChart("http", "requests a second, ours ÷ Kestrel", "more is better", rows);
+        report.AddTable("http2", "HTTP/2 and gRPC against Kestrel", table,
+            $"Medians of {s_runs} alternating runs of {H2Seconds} s; connections × streams on each. gRPC's peer is Grpc.AspNetCore. Servers on one processor, the client (h2load) on another.");
+        report.AddChart("http2", "requests a second, ours ÷ Kestrel", "more is better", rows);
     }
 
     private static Figures[] Alternate(string[][] commands)
     {
         List<Figures>[] all = [.. commands.Select(_ => new List<Figures>())];
-        for (int run = 0; run < Runs; run++)
+        for (int run = 0; run < s_runs; run++)
         {
             for (int i = 0; i < commands.Length; i++)
             {
@@ -59,16 +79,16 @@ internal static class HttpComparison
         return [.. all.Select(list => new Figures(Median(list.Select(f => f.Rate)), Median(list.Select(f => f.P50)), Median(list.Select(f => f.P99))))];
     }
 
-    private static double[] AlternateH2(Servers servers, int connections, int streams)
+    private static string H2Seconds => Math.Max(1, (int)double.Parse(s_seconds, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
+
+    private static double[] AlternateH2(string[][] targets, int connections, int streams)
     {
-        List<double>[] all = [.. servers.Grpc.Select(_ => new List<double>())];
-        for (int run = 0; run < Runs; run++)
+        List<double>[] all = [.. targets.Select(_ => new List<double>())];
+        for (int run = 0; run < s_runs; run++)
         {
             for (int i = 0; i < all.Length; i++)
             {
-                // An empty message: one byte "not compressed", four of length.
-                string output = Lab.Capture("taskset", "-c", "1", "h2load", "-c", $"{connections}", "-m", $"{streams}", "-D", Math.Max(1, (int)double.Parse(s_seconds, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture), "-d", servers.EmptyMessage,
-                    "-H", "content-type: application/grpc", "-H", "te: trailers", "-B", "unix:" + servers.Grpc[i], "http://localhost/containerd.services.version.v1.Version/Version");
+                string output = Lab.Capture("taskset", ["-c", "1", "h2load", "-c", $"{connections}", "-m", $"{streams}", "-D", H2Seconds, .. targets[i]]);
                 string line = output.Split('\n').First(l => l.StartsWith("finished in", StringComparison.Ordinal));
                 if (!output.Contains(" 0 failed, 0 errored", StringComparison.Ordinal))
                     throw new InvalidOperationException(output);
@@ -104,10 +124,18 @@ internal static class HttpComparison
             for (int i = 0; i < 100 && !(File.Exists(dir + "/ours.sock") && File.Exists(dir + "/peer2.sock")); i++)
                 Thread.Sleep(100);
             Thread.Sleep(500);
+            Http2 = [$"http://127.0.0.1:{OurPort}/_ping", $"http://127.0.0.1:{PeerPort2}/_ping"];
+            Http2Unix = [dir + "/ours.sock", dir + "/peer2.sock"];
             Grpc = [dir + "/exec/containerd/containerd.sock", dir + "/peer2.sock"];
         }
 
         public string EmptyMessage { get; }
+
+        /// <summary>Where the two answer HTTP/2, ours first.</summary>
+        public string[] Http2 { get; }
+
+        /// <summary>The same on unix sockets.</summary>
+        public string[] Http2Unix { get; }
 
         /// <summary>The sockets of the two gRPC servers, ours first.</summary>
         public string[] Grpc { get; }

@@ -40,6 +40,18 @@ app.Use((context, next) =>
     response.Headers["Swarm"] = "inactive";
     return response.Body.WriteAsync(ok).AsTask();
 });
+// What the HTTP/2 conformance suite asks a server for (tests/Unit/Http/Http2/Http2Target.cs).
+byte[] big = new byte[100_000];
+app.Use(async (context, next) =>
+{
+    if (context.Request.Path.Value is not ("/" or "/big"))
+    {
+        await next(context);
+        return;
+    }
+    await context.Request.Body.CopyToAsync(Stream.Null);
+    await context.Response.Body.WriteAsync(context.Request.Path.Value == "/" ? ok : big);
+});
 app.UseRouting();
 app.MapGrpcService<VersionService>();
 app.Run();

@@ -9,6 +9,9 @@ public sealed class HttpClientOptions
     /// <summary>How long to wait for a response's head once the request is sent. For ever by default: Docker answers <c>wait</c> when a container has ended.</summary>
     public TimeSpan ResponseTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
+    /// <summary>How long to wait for "100 Continue" before the body is sent all the same; see <see cref="HttpRequest.ExpectContinue"/>.</summary>
+    public TimeSpan ExpectContinueTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How long a response's body may stand still before reading it fails. For ever by default: events and logs come when they come.</summary>
     public TimeSpan BodyTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
@@ -189,6 +192,7 @@ public sealed class HttpClient : IAsyncDisposable
             throw new IOException($"dial {address}: i/o timeout");
         }
     }
+
     private async ValueTask<TransportConnection> ConnectProxyAsync(HttpProxy proxy, CancellationToken cancellationToken)
     {
         TransportConnection connection = await Transport.ConnectTcpAsync(proxy.Host, proxy.Port, cancellationToken).ConfigureAwait(false);

@@ -38,6 +38,9 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <summary>With <paramref name="pooled"/>, memory is rented, and given back by <see cref="ReleaseMemory"/>.</summary>
     internal HttpHeaders(bool pooled) => _pooled = pooled;
 
+    /// <summary>The same lines in an object of their own; for fields that came as strings.</summary>
+    internal HttpHeaders Copy() => new() { _fields = _fields.AsSpan(0, _count).ToArray(), _count = _count };
+
     /// <summary>How many field lines there are.</summary>
     public int Count => _count;
 
@@ -139,6 +142,19 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         _wireUsed += size;
     }
 
+    /// <summary>Appends to the last field's value, after a blank: the rest of a folded line.</summary>
+    internal void AppendWire(ReadOnlySpan<byte> more)
+    {
+        if (_wire.Length - _wireUsed < more.Length + 1)
+            Grow(ref _wire, _wireUsed, Math.Max(_wireUsed + more.Length + 1, Math.Max(256, _wire.Length * 2)));
+        _wire[_wireUsed++] = (byte)' ';
+        more.CopyTo(_wire.AsSpan(_wireUsed));
+        _wireUsed += more.Length;
+        ref Field field = ref _fields[_count - 1];
+        field.ValueLength += more.Length + 1;
+        field.Value = null;
+    }
+
     /// <summary>The name of line <paramref name="index"/>.</summary>
     internal string NameAt(int index)
     {
@@ -224,6 +240,7 @@ internal static class HttpFieldNames
         "Etag", "ETag", "etag", "Docker-Content-Digest", "docker-content-digest", "Docker-Distribution-Api-Version", "Www-Authenticate",
         "WWW-Authenticate", "www-authenticate", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "grpc-status", "grpc-message",
         "containerd-namespace", "Keep-Alive", "Cache-Control", "Trailer", "X-Docker-Container-Path-Stat",
+        "Builder-Version", "Pragma", "Swarm",
     ];
 
     private static readonly string[][] s_byLength = ByLength();
@@ -239,6 +256,20 @@ internal static class HttpFieldNames
             }
         }
         return Encoding.Latin1.GetString(name);
+    }
+
+    /// <summary>The name in lower case; made once for each name that servers use.</summary>
+    public static string Lower(string name)
+    {
+        if (!name.AsSpan().ContainsAnyInRange('A', 'Z'))
+            return name;
+        return Lowered.Names.TryGetValue(name, out string? lower) ? lower : name.ToLowerInvariant();
+    }
+
+    /// <summary>Apart, for HTTP/2 alone needs it.</summary>
+    private static class Lowered
+    {
+        public static readonly Dictionary<string, string> Names = s_known.ToDictionary(static n => n, static n => n.ToLowerInvariant(), StringComparer.Ordinal);
     }
 
     private static string[][] ByLength()

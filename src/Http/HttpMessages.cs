@@ -39,6 +39,15 @@ public sealed class HttpRequest
     /// <summary>Writes the body; null for none. May be called again when a stale connection is replaced before the first byte is flushed.</summary>
     public Func<PipeWriter, CancellationToken, ValueTask>? Body { get; init; }
 
+    /// <summary>Whether <see cref="Body"/> writes the same each time, so that a redirect may have it sent again.</summary>
+    public bool BodyCanBeSentAgain { get; init; }
+
+    /// <summary>
+    /// Asks before the body is sent (<c>Expect: 100-continue</c>): a server that refuses then does so before it has cost anything. HTTP/1.1
+    /// only; one that says nothing gets the body after <see cref="HttpClientOptions.ExpectContinueTimeout"/>.
+    /// </summary>
+    public bool ExpectContinue { get; init; }
+
     /// <summary>Length of the body in bytes; null sends it chunked.</summary>
     public long? ContentLength { get; init; }
 }

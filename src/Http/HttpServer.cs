@@ -21,6 +21,9 @@ public sealed class HttpServerOptions
     /// <summary>How long a client may take to send a request's head.</summary>
     public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a request's body may stand still while its handler waits for more. A hijacked connection's bytes are no body.</summary>
+    public TimeSpan BodyTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long a connection may wait for its next request.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -21,6 +21,9 @@ internal abstract class RpcHandler
     /// <summary>Whether one response, and only one, answers the call.</summary>
     public virtual bool IsUnary => false;
 
+    /// <summary>Whether it never blocks its thread.</summary>
+    public bool IsQuick { get; init; }
+
     /// <summary>Whether the client sends more than one message.</summary>
     public virtual bool StreamsRequests => false;
 
@@ -32,7 +35,7 @@ internal abstract class RpcHandler
 
     protected static async ValueTask<TRequest> ReadOneAsync<TRequest>(RpcServerCall call, MessageParser<TRequest> parser, RpcContext context)
         where TRequest : class, IMessage<TRequest> =>
-        (TRequest?)await call.ReadAsync(parser, context.Cancelled).ConfigureAwait(false)
+        (TRequest?)await call.ReadAsync(parser, context.Expired).ConfigureAwait(false)
         ?? throw new RpcException(RpcStatus.Internal, "cardinality violation: received no request message from non-client-streaming RPC");
 }
 
@@ -49,7 +52,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
     {
         TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
         TResponse response = await handler(request, context).ConfigureAwait(false);
-        await call.WriteLastAsync(response, context.Cancelled).ConfigureAwait(false);
+        await call.WriteLastAsync(response, context.Expired).ConfigureAwait(false);
     }
 }
 
@@ -84,12 +87,12 @@ internal sealed class RpcCallReader<T>(RpcServerCall call, MessageParser<T> pars
     where T : class, IMessage<T>
 {
     public async ValueTask<T?> ReadAsync(CancellationToken cancellationToken = default) =>
-        (T?)await call.ReadAsync(parser, cancellationToken.CanBeCanceled ? cancellationToken : context.Cancelled).ConfigureAwait(false);
+        (T?)await call.ReadAsync(parser, cancellationToken.CanBeCanceled ? cancellationToken : context.Expired).ConfigureAwait(false);
 }
 
 internal sealed class RpcCallWriter<T>(RpcServerCall call, RpcContext context) : IRpcWriter<T>
     where T : class, IMessage<T>
 {
     public ValueTask WriteAsync(T message, CancellationToken cancellationToken = default) =>
-        call.WriteAsync(message, cancellationToken.CanBeCanceled ? cancellationToken : context.Cancelled);
+        call.WriteAsync(message, cancellationToken.CanBeCanceled ? cancellationToken : context.Expired);
 }

@@ -16,7 +16,8 @@ internal static class RpcOutcome
         }
         catch (OperationCanceledException)
         {
-            return context.Deadline is { } deadline && deadline <= DateTimeOffset.UtcNow
+            // By who cancelled, not by the clock: timers may be early by a hair.
+            return context.Deadline is not null && context.Cancelled.IsCancellationRequested && !context.ClientGone.IsCancellationRequested
                 ? CallDeadline.Exceeded()
                 : new RpcException(RpcStatus.Cancelled, "context canceled");
         }

@@ -24,7 +24,16 @@ public sealed class RpcContext
     public required HttpHeaders Metadata { get; init; }
 
     /// <summary>Cancelled when the client cancels, goes away, or the deadline passes.</summary>
-    public CancellationToken Cancelled { get; init; }
+    public CancellationToken Cancelled { get => Exchange?.Aborted ?? field; init; }
+
+    /// <summary>Whose end cancels the call, where nothing else does: most handlers never ask, and the token need not be made.</summary>
+    internal HttpExchange? Exchange { get; init; }
+
+    /// <summary>For reading and writing, which the exchange's end wakes anyway.</summary>
+    internal CancellationToken Expired => Exchange is null ? Cancelled : default;
+
+    /// <summary>Cancelled when the client cancels or goes away: <see cref="Cancelled"/> without the deadline.</summary>
+    internal CancellationToken ClientGone { get; init; }
 
     /// <summary>Metadata to answer with before the first message (gRPC only).</summary>
     public HttpHeaders ResponseMetadata => ResponseMetadataOrNull ??= new();
@@ -60,10 +69,10 @@ public sealed class RpcServiceTable
     private readonly Dictionary<string, RpcHandler> _byPath = new(StringComparer.Ordinal);
     private readonly HashSet<string> _services = new(StringComparer.Ordinal);
 
-    /// <summary>One request, one response.</summary>
-    public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler)
+    /// <summary>One request, one response. A <paramref name="quick"/> handler never blocks its thread, and runs where its request came in.</summary>
+    public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler, bool quick = false)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
-        Add(method, new UnaryHandler<TRequest, TResponse>(method, handler));
+        Add(method, new UnaryHandler<TRequest, TResponse>(method, handler) { IsQuick = quick });
 
     /// <summary>One request, many responses.</summary>
     public void ServerStream<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler)
@@ -80,6 +89,17 @@ public sealed class RpcServiceTable
 
     /// <summary>Whether any method of <paramref name="service"/> is there.</summary>
     internal bool HasService(string service) => _services.Contains(service);
+
+    /// <summary>The services that have a method here, in the order of their names.</summary>
+    internal string[] ServiceNames
+    {
+        get
+        {
+            string[] names = [.. _services];
+            Array.Sort(names, StringComparer.Ordinal);
+            return names;
+        }
+    }
 
     private void Add<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, RpcHandler handler)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>

@@ -23,8 +23,11 @@ internal enum BodyFraming
 /// <summary>Who a body belongs to.</summary>
 internal interface IHttp1BodyOwner : IHttp1Sink
 {
-    /// <summary>Called before the connection is read for the body (100-continue).</summary>
+    /// <summary>Called before the connection is read for the body (100-continue), and waited for.</summary>
     ValueTask BeforeReadAsync();
+
+    /// <summary>Called when that read has ended, whatever it brought.</summary>
+    void AfterRead();
 
     /// <summary>The body's last byte has been consumed from the connection.</summary>
     void OnBodyEnd();
@@ -180,30 +183,37 @@ internal sealed class Http1BodyReader(PipeReader input, int maxTrailerBytes, int
     private async ValueTask<ReadResult> ReadInputAsync(CancellationToken cancellationToken)
     {
         await _owner!.BeforeReadAsync().ConfigureAwait(false);
-        while (true)
+        try
         {
-            ReadResult read = timeout is { } limit && limit != Timeout.InfiniteTimeSpan
-                ? await ReadInTimeAsync(limit, cancellationToken).ConfigureAwait(false)
-                : await input.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (read.IsCanceled)
+            while (true)
             {
-                input.AdvanceTo(read.Buffer.Start);
-                if (_cancelRequested)
+                ReadResult read = timeout is { } limit && limit != Timeout.InfiniteTimeSpan
+                    ? await ReadInTimeAsync(limit, cancellationToken).ConfigureAwait(false)
+                    : await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+                if (read.IsCanceled)
                 {
-                    _cancelRequested = false;
-                    return new ReadResult(default, isCanceled: true, isCompleted: false);
+                    input.AdvanceTo(read.Buffer.Start);
+                    if (_cancelRequested)
+                    {
+                        _cancelRequested = false;
+                        return new ReadResult(default, isCanceled: true, isCompleted: false);
+                    }
+                    // Meant for the connection, not for the body's reader.
+                    continue;
                 }
-                // Meant for the connection, not for the body's reader.
-                continue;
+                if (_framing != BodyFraming.Chunked)
+                    return Cut(read);
+                if (Decode(read) && _decoded!.Reader.TryRead(out ReadResult decoded))
+                {
+                    _lent = true;
+                    _last = decoded.Buffer;
+                    return decoded;
+                }
             }
-            if (_framing != BodyFraming.Chunked)
-                return Cut(read);
-            if (Decode(read) && _decoded!.Reader.TryRead(out ReadResult decoded))
-            {
-                _lent = true;
-                _last = decoded.Buffer;
-                return decoded;
-            }
+        }
+        finally
+        {
+            _owner.AfterRead();
         }
     }
 

@@ -14,6 +14,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
     private bool _answered;
     private Task _sending = Task.CompletedTask;
     private Exception? _bodyFailure;
+    private TaskCompletionSource<bool>? _continue; // of a request that asked first: whether its body is wanted
 
     public TransportConnection Transport => transport;
 
@@ -23,13 +24,14 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
     /// <summary>Whether a request that failed on this connection, which had served others, may be sent again on another one.</summary>
     /// <remarks>RFC 9110 §9.2.2: not for methods that are not idempotent, unless it is known that the server never took the request.</remarks>
     public bool MayRetry(HttpRequest request) =>
-        !_answered && _bodyFailure is null && _sending.IsCompleted && request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE";
+        !_answered && _bodyFailure is null && (_sending.IsCompleted || BodyUnwanted) && request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE";
 
     /// <summary>Sends a request and reads the response's head. The body goes on being sent meanwhile, and afterwards.</summary>
     public async ValueTask<Http1Response> SendAsync(HttpRequest request, string host, HttpProxy? proxy, bool upgrade, CancellationToken cancellationToken)
     {
         _answered = false;
         _bodyFailure = null;
+        _continue = request is { ExpectContinue: true, Body: not null } ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
         WriteHead(request, host, proxy, upgrade);
         _sending = SendBodyAsync(request, cancellationToken);
 
@@ -47,6 +49,8 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
                     response.Begin(upgrade);
                     return response;
                 }
+                if (response.StatusCode == 100)
+                    _continue?.TrySetResult(true);
                 if (interim >= options.MaxInterimResponses)
                     throw new HttpProtocolException("http: too many 1xx informational responses");
             }
@@ -61,12 +65,17 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
             // The connection was dropped because the request's body could not be had: that is what the caller should hear.
             throw new IOException(_bodyFailure.Message, _bodyFailure);
         }
+        finally
+        {
+            // A final answer, or none at all: nobody waits for the body any more.
+            _continue?.TrySetResult(false);
+        }
     }
 
     /// <summary>The response is read to its end and wanted no more.</summary>
     public void Release(bool reusable)
     {
-        if (reusable && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !_requestBody.PeerGone && !transport.Closed.IsCancellationRequested)
+        if (reusable && !BodyUnwanted && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !_requestBody.PeerGone && !transport.Closed.IsCancellationRequested)
             pool.Return(this);
         else
             Abort();
@@ -82,6 +91,9 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
     {
         // The response may be there all the same: reading tells.
     }
+
+    /// <summary>Whether the body was held back: the server may still believe that it comes.</summary>
+    private bool BodyUnwanted => _continue is { Task: { IsCompletedSuccessfully: true, Result: false } };
 
     private void WriteHead(HttpRequest request, string host, HttpProxy? proxy, bool upgrade)
     {
@@ -124,6 +136,8 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
             output.Write("Transfer-Encoding: chunked\r\n"u8);
             _requestBody.Start(BodyFraming.Chunked);
         }
+        if (_continue is not null)
+            output.Write("Expect: 100-continue\r\n"u8);
         output.Write("\r\n"u8);
     }
 
@@ -134,8 +148,13 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
             if (request.Body is { } body)
             {
                 // A body of unknown length may take its time, or wait for the response's beginning.
-                if (request.ContentLength is null)
+                if (request.ContentLength is null || _continue is not null)
                     await _requestBody.FlushOutputAsync(cancellationToken).ConfigureAwait(false);
+                if (_continue is not null && !await IsWantedAsync(_continue.Task, cancellationToken).ConfigureAwait(false))
+                {
+                    _requestBody.Abandon();
+                    return;
+                }
                 await body(_requestBody, cancellationToken).ConfigureAwait(false);
                 if (_requestBody.Failure is { } failure)
                     throw failure;
@@ -156,6 +175,19 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
             _bodyFailure = e;
             _requestBody.Abandon();
             transport.Abort();
+        }
+    }
+
+    private async ValueTask<bool> IsWantedAsync(Task<bool> answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await answer.WaitAsync(options.ExpectContinueTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // RFC 9110 §10.1.1: a client "SHOULD NOT wait for an indefinite period before sending the content."
+            return _continue!.TrySetResult(true) || await answer.ConfigureAwait(false);
         }
     }
 
@@ -192,6 +224,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
     private static bool IsFraming(string name, bool upgrade) =>
         name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
         || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("Expect", StringComparison.OrdinalIgnoreCase)
         || (upgrade && (name.Equals("Connection", StringComparison.OrdinalIgnoreCase) || name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)));
 
     private static void CheckTarget(string target)
@@ -260,6 +293,14 @@ internal sealed class Http1Response(Http1ClientConnection connection, Http1BodyR
         }
     }
 
+    public void OnFold(ReadOnlySpan<byte> value)
+    {
+        // What frames the message, and was understood without the rest of its value, must not be two things to two readers.
+        if (_headers.NameAt(_headers.Count - 1).ToLowerInvariant() is "content-length" or "transfer-encoding" or "connection")
+            throw new HttpProtocolException("malformed MIME header: folded line");
+        _headers.AppendWire(value);
+    }
+
     /// <summary>The head is complete: decides about the body (RFC 9112 §6.3).</summary>
     public void Begin(bool upgrade)
     {
@@ -288,6 +329,10 @@ internal sealed class Http1Response(Http1ClientConnection connection, Http1BodyR
     public TransportConnection? TakeRaw() => _raw ? connection.Transport : null;
 
     public ValueTask BeforeReadAsync() => ValueTask.CompletedTask;
+
+    public void AfterRead()
+    {
+    }
 
     public void OnBodyEnd()
     {

@@ -14,6 +14,9 @@ internal sealed class Http1Connection
     /// <summary>RFC 9113 §3.4.</summary>
     private static ReadOnlySpan<byte> Http2Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8;
 
+    /// <summary>Answers that wait to leave together, in bytes; beyond that they leave, and wait for a slow reader.</summary>
+    private const int MaxGathered = 16 * 1024;
+
     /// <summary>How a connection's serving ended, and so how it is closed.</summary>
     private enum End
     {
@@ -34,11 +37,13 @@ internal sealed class Http1Connection
     private readonly CancellationToken _stopping;
     private readonly PipeReader _input;
     private readonly Http1Exchange _exchange;
+    private readonly SocketSender? _sender;
     private readonly Lock _gate = new();
     private Http1Parser _parser;
     private Task<ReadResult>? _watch;
     private bool _watchAllowed;
     private bool _idle;
+    private bool _draining;
     private long _deadline = long.MaxValue;
 
     public Http1Connection(TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, CancellationToken stopping)
@@ -48,6 +53,7 @@ internal sealed class Http1Connection
         _handler = handler;
         _stopping = stopping;
         _input = transport.Input;
+        _sender = transport.Output as SocketSender;
         _parser = new Http1Parser(Http1Parser.Kind.Request, options.MaxRequestLineBytes, options.MaxHeaderBytes, options.MaxHeaderFields);
         _exchange = new Http1Exchange(this, options);
     }
@@ -128,6 +134,13 @@ internal sealed class Http1Connection
             _input.AdvanceTo(seen.Buffer.Start);
     }
 
+    /// <summary>The handler waits for more of the request's body, or has got it.</summary>
+    public void OnBodyRead(bool waits)
+    {
+        if (!_draining)
+            SetDeadline(waits ? Options.BodyTimeout : Timeout.InfiniteTimeSpan);
+    }
+
     /// <summary>The request's body has been read to its end.</summary>
     public void OnBodyEnd() => TryWatch();
 
@@ -158,7 +171,10 @@ internal sealed class Http1Connection
             {
                 ValueTask running = _handler(_exchange);
                 if (!running.IsCompleted)
+                {
+                    SendGathered();
                     AllowWatch();
+                }
                 await running.ConfigureAwait(false);
                 failure = _exchange.BodyWriter.Failure;
             }
@@ -180,6 +196,9 @@ internal sealed class Http1Connection
                     $"{_exchange.Method} {_exchange.Path}: the response's body is shorter than its Content-Length"));
                 return End.Linger;
             }
+            // Answers to pipelined requests leave together: at the latest when this connection waits, for a request or for a handler.
+            if (_sender is not null && _exchange.KeepAlive && _exchange.BodyReader.Ended && _sender.Commit() < MaxGathered)
+                continue;
             FlushResult flushed = await _exchange.BodyWriter.FlushOutputAsync().ConfigureAwait(false);
             if (flushed.IsCompleted)
                 return End.Lost;
@@ -206,15 +225,15 @@ internal sealed class Http1Connection
             if (_watch is { } watch)
             {
                 _watch = null;
-                if (!started && !watch.IsCompleted)
-                    _exchange.ReleaseMemory();
+                if (!watch.IsCompleted)
+                    BeforeWait(started);
                 read = await watch.ConfigureAwait(false);
             }
             else
             {
                 ValueTask<ReadResult> reading = _input.ReadAsync();
-                if (!started && !reading.IsCompleted)
-                    _exchange.ReleaseMemory();
+                if (!reading.IsCompleted)
+                    BeforeWait(started);
                 read = await reading.ConfigureAwait(false);
             }
             if (read.IsCanceled)
@@ -266,6 +285,19 @@ internal sealed class Http1Connection
         }
     }
 
+    private void BeforeWait(bool started)
+    {
+        SendGathered();
+        if (!started)
+            _exchange.ReleaseMemory();
+    }
+
+    private void SendGathered()
+    {
+        if (_sender is { HasCommitted: true })
+            _sender.Kick();
+    }
+
     private enum PrefaceMatch { No, Part, Whole }
 
     private static PrefaceMatch MatchPreface(in ReadOnlySequence<byte> buffer)
@@ -302,6 +334,7 @@ internal sealed class Http1Connection
         if (_exchange.AwaitsContinue)
             return false;
         SetDeadline(Options.HeaderTimeout);
+        _draining = true;
         try
         {
             return await _exchange.BodyReader.DrainAsync(Options.MaxUnreadBodyBytes).ConfigureAwait(false);
@@ -309,6 +342,10 @@ internal sealed class Http1Connection
         catch (HttpProtocolException)
         {
             return false;
+        }
+        finally
+        {
+            _draining = false;
         }
     }
 

@@ -175,6 +175,8 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
         {
             case 4 when Ascii.EqualsIgnoreCase(name, "host"u8):
                 _hosts++;
+                if (!HostField.IsValid(value))
+                    throw new HttpProtocolException("malformed Host header");
                 break;
             case 6 when Ascii.EqualsIgnoreCase(name, "expect"u8):
                 _expectsContinue = Ascii.EqualsIgnoreCase(value, "100-continue"u8);
@@ -224,6 +226,8 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
             if (_transferEncodings > 1 || !_chunked)
                 throw new HttpProtocolException("unsupported transfer encoding", 501);
         }
+        // RFC 9110 §10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation."
+        _expectsContinue &= _minorVersion > 0;
         if (_unknownExpectation)
             throw new HttpProtocolException("unknown expectation", 417);
         KeepAlive = !_connectionClose && (_minorVersion > 0 || _connectionKeepAlive);
@@ -273,11 +277,14 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 
     public ValueTask BeforeReadAsync()
     {
+        _connection.OnBodyRead(waits: true);
         if (!_expectsContinue || HasStarted)
             return ValueTask.CompletedTask;
         _expectsContinue = false;
         return SendContinueAsync();
     }
+
+    public void AfterRead() => _connection.OnBodyRead(waits: false);
 
     public void OnBodyEnd()
     {

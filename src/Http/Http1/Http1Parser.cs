@@ -13,6 +13,9 @@ internal interface IHttp1Sink
 
     /// <summary>A field: its name is a token, its value without surrounding blanks.</summary>
     void OnField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value);
+
+    /// <summary>More of the last field's value, of a line that begins with a blank; in responses only.</summary>
+    void OnFold(ReadOnlySpan<byte> value) => throw new HttpProtocolException("malformed MIME header: folded line");
 }
 
 /// <summary>
@@ -113,9 +116,11 @@ internal struct Http1Parser(Http1Parser.Kind kind, int maxStartLine, int maxFiel
     private bool TakeLine<TSink>(ReadOnlySpan<byte> line, TSink sink) where TSink : class, IHttp1Sink
     {
         CheckLength(line.Length);
-        // RFC 9112 §2.2: "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR."
         if (line is [.., (byte)'\r'])
             line = line[..^1];
+        else if (kind != Kind.Response)
+            // RFC 9112 §2.2: "a recipient MAY recognize a single LF as a line terminator". Not where another reader might not.
+            throw new HttpProtocolException("malformed HTTP message: a line ends without CR");
 
         if (_inFields)
         {
@@ -124,7 +129,10 @@ internal struct Http1Parser(Http1Parser.Kind kind, int maxStartLine, int maxFiel
             _fieldBytes += line.Length + 2;
             if (++_fields > maxFields)
                 throw new HttpProtocolException("too many header fields", 431);
-            TakeField(line, sink);
+            if (kind == Kind.Response && _fields > 1 && (line[0] is (byte)' ' or (byte)'\t'))
+                TakeFold(line, sink);
+            else
+                TakeField(line, sink);
             return false;
         }
 
@@ -189,9 +197,18 @@ internal struct Http1Parser(Http1Parser.Kind kind, int maxStartLine, int maxFiel
         return version[7] == '0' ? 0 : 1;
     }
 
+    /// <summary>RFC 9112 §5.2: a user agent "MUST replace each received obs-fold with one or more SP octets".</summary>
+    private static void TakeFold<TSink>(ReadOnlySpan<byte> line, TSink sink) where TSink : class, IHttp1Sink
+    {
+        ReadOnlySpan<byte> more = line.Trim(" \t"u8);
+        if (more.ContainsAny(s_valueForbidden))
+            throw new HttpProtocolException("malformed MIME header: invalid field value");
+        sink.OnFold(more);
+    }
+
     private static void TakeField<TSink>(ReadOnlySpan<byte> line, TSink sink) where TSink : class, IHttp1Sink
     {
-        // RFC 9112 §5.2: a server "MUST either reject the message" or unfold; nobody who sends folded lines means well.
+        // RFC 9112 §5.2: a server "MUST either reject the message" or unfold; nobody who sends it folded lines means well.
         if (line[0] is (byte)' ' or (byte)'\t')
             throw new HttpProtocolException("malformed MIME header: folded line");
         int colon = line.IndexOf((byte)':');

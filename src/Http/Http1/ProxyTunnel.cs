@@ -59,5 +59,10 @@ internal static class ProxyTunnel
         {
             // Nothing in its fields matters: the tunnel begins after them (RFC 9110 §9.3.6).
         }
+
+        public void OnFold(ReadOnlySpan<byte> value)
+        {
+            // Nor what is left of one.
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace AotRuntime.Http;
@@ -41,6 +42,17 @@ internal static class RequestTarget
             ? (Encoding.UTF8.GetString(target), "", authority)
             : (Encoding.UTF8.GetString(target[..query]), Encoding.UTF8.GetString(target[(query + 1)..]), authority);
     }
+}
+
+/// <summary>The host field (RFC 9110 §7.2).</summary>
+internal static class HostField
+{
+    /// <summary>Octets of a host and port, in any notation (RFC 3986 §3.2.2, §3.2.3), as Go's server takes them.</summary>
+    private static readonly SearchValues<byte> s_octets =
+        SearchValues.Create("!$%&'()*+,-.0123456789:;=ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~"u8);
+
+    /// <summary>RFC 9112 §3.2: a 400 "to any request message that contains … a Host header field with an invalid field value". It may be empty.</summary>
+    public static bool IsValid(ReadOnlySpan<byte> value) => !value.ContainsAnyExcept(s_octets);
 }
 
 /// <summary>The content-length field (RFC 9110 §8.6).</summary>

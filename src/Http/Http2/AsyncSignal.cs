@@ -2,12 +2,15 @@ using System.Threading.Tasks.Sources;
 
 namespace AotRuntime.Http.Http2;
 
-/// <summary>Wakes one waiter; a signal that comes while nobody waits is kept (once). Waiting allocates nothing.</summary>
-internal sealed class AsyncSignal : IValueTaskSource
+/// <summary>
+/// Wakes one waiter; a signal that comes while nobody waits is kept (once). Waiting allocates nothing. The waiter goes on soon
+/// (<see cref="IoLoop.Post"/>), not within <see cref="Set"/>: by then there may be more to do at once.
+/// </summary>
+internal sealed class AsyncSignal : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Idle = 0, Signalled = 1, Waiting = 2;
 
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private int _state;
 
     public void Set()
@@ -17,7 +20,7 @@ internal sealed class AsyncSignal : IValueTaskSource
         if (Interlocked.CompareExchange(ref _state, Signalled, Idle) == Waiting
             && Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting)
         {
-            _core.SetResult(true);
+            IoLoop.Post(this);
         }
     }
 
@@ -33,6 +36,8 @@ internal sealed class AsyncSignal : IValueTaskSource
         Volatile.Write(ref _state, Idle); // signalled in between
         return default;
     }
+
+    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
 
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 

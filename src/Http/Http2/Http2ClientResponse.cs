@@ -47,14 +47,14 @@ internal sealed class Http2ClientResponse(Http2ClientSession session, Http2Strea
     /// <summary>Ends the request's body.</summary>
     public void CompleteRequest()
     {
+        ((Http2BodyWriter)stream.Writer).CompleteInner();
         lock (session.Gate)
         {
             if (stream.SendDone)
                 return;
             stream.SendDone = true;
+            session.Output.ScheduleLocked(stream);
         }
-        ((Http2BodyWriter)stream.Writer).CompleteInner();
-        session.Output.Schedule(stream);
     }
 
     /// <summary>Gives the exchange up.</summary>

@@ -74,6 +74,16 @@ internal sealed class Http2ClientSession : Http2Connection
         return true;
     }
 
+    public override void OnUnsentLocked(Http2Stream stream)
+    {
+        // One with an id is among the streams that end with the connection; this one nobody else would end.
+        if (stream.Id != 0 || stream.LocalClosed)
+            return;
+        if (!_waiting.Contains(stream))
+            _waiting.Enqueue(stream);
+        ThreadPool.UnsafeQueueUserWorkItem(static session => session.FailWaiting(), this, preferLocal: false);
+    }
+
     protected override void OnRemovedLocked(Http2Stream stream) => WakeOneLocked();
 
     protected override void OnSettingLocked(Http2Setting setting, uint value)

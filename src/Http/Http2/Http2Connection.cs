@@ -11,15 +11,22 @@ namespace AotRuntime.Http.Http2;
 /// </summary>
 /// <remarks>
 /// Fields marked G are guarded by <see cref="Gate"/>; fields marked R belong to the read loop. Frames are handled without waiting: what
-/// takes time is a stream's own business, on the thread pool.
+/// takes time is a stream's own business, after them.
 /// </remarks>
 internal abstract partial class Http2Connection
 {
+    /// <summary>Longest header block that is kept, to be known when it comes again.</summary>
+    private const int MaxRemembered = 512;
+
     private readonly Dictionary<int, Http2Stream> _streams = [];  // G
     private readonly HpackDecoder _decoder = new(HpackEncoder.DefaultTableSize); // R
     private readonly List<HpackField> _fields = [];               // R
     private readonly ArrayBufferWriter<byte> _block = new();      // R; a header block that came in more than one frame
     private readonly int _maxHeaderList;
+    private byte[] _lastBlock = [];                               // R; the last header block, if it changed no table
+    private int _lastBlockLength;                                 // R
+    private int _lastBlockVersion = -1;                           // R; of the table then; -1 where there is no such block
+    private bool _fieldsComplete;                                 // R
     private int _blockStream;                                     // R; 0 where no block is open
     private bool _blockEndsStream;                                // R
     private int _continuations;                                   // R
@@ -70,6 +77,9 @@ internal abstract partial class Http2Connection
 
     protected Http2Timers Timers { get; }
 
+    /// <summary>R: whether the header block at hand means what the last one meant.</summary>
+    protected bool BlockRepeats { get; private set; }
+
     /// <summary>R: the highest stream id that the peer has begun.</summary>
     protected int LastPeerStream { get; set; }
 
@@ -78,6 +88,11 @@ internal abstract partial class Http2Connection
 
     /// <summary>G: makes sure that a stream has an id and may begin; false where it must wait.</summary>
     public virtual bool TryOpenLocked(Http2Stream stream) => true;
+
+    /// <summary>G: the writer has ended before it came to this stream, which may not be open yet.</summary>
+    public virtual void OnUnsentLocked(Http2Stream stream)
+    {
+    }
 
     /// <summary>END_STREAM was written.</summary>
     public virtual void OnLocalEnd(Http2Stream stream)
@@ -100,7 +115,7 @@ internal abstract partial class Http2Connection
         Transport.Input.CancelPendingRead();
     }
 
-    /// <summary>No request came for long.</summary>
+    /// <summary>No request came for long; said again for each further such time.</summary>
     public virtual void OnIdleTimeout()
     {
     }
@@ -304,7 +319,8 @@ internal abstract partial class Http2Connection
     {
         try
         {
-            await Output.RunAsync().ConfigureAwait(false);
+            if (!await Output.RunAsync().ConfigureAwait(false))
+                Transport.Abort(); // the peer takes nothing more
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException or ObjectDisposedException)
         {
@@ -525,9 +541,24 @@ internal abstract partial class Http2Connection
 
     private void OnBlock(int streamId, bool endStream, ReadOnlySpan<byte> block)
     {
-        _fields.Clear();
-        bool complete = _decoder.Decode(block, _fields, _maxHeaderList);
-        OnHeaders(streamId, endStream, _fields, complete);
+        // Peers that have one thing to ask say it in the same octets each time. They mean the same while the table has not changed, neither
+        // since the last block nor by it.
+        BlockRepeats = _lastBlockVersion == _decoder.Version && block.SequenceEqual(_lastBlock.AsSpan(0, _lastBlockLength));
+        if (!BlockRepeats)
+        {
+            int version = _decoder.Version;
+            _fields.Clear();
+            _lastBlockVersion = -1;
+            _fieldsComplete = _decoder.Decode(block, _fields, _maxHeaderList);
+            if (version == _decoder.Version && block.Length <= MaxRemembered)
+            {
+                if (_lastBlock.Length < block.Length)
+                    _lastBlock = new byte[MaxRemembered];
+                block.CopyTo(_lastBlock);
+                (_lastBlockLength, _lastBlockVersion) = (block.Length, version);
+            }
+        }
+        OnHeaders(streamId, endStream, _fields, _fieldsComplete);
     }
 
     /// <summary>The payload without its padding (§6.1, §6.2).</summary>

@@ -21,14 +21,18 @@ internal static class Http2Fields
         // §8.2.1: "A field value MUST NOT start or end with an ASCII whitespace character".
         if (value.Length > 0 && (value[0] is ' ' or '\t' || value[^1] is ' ' or '\t'))
             return false;
-        return name switch
-        {
-            // §8.2.2: connection-specific fields are HTTP/1.1's business.
-            "connection" or "proxy-connection" or "keep-alive" or "transfer-encoding" or "upgrade" => false,
-            "te" => field.Value == "trailers",
-            _ => true,
-        };
+        return name == "te" ? value == "trailers" : !IsConnectionSpecific(name);
     }
+
+    /// <summary>§8.2.2: connection-specific fields are HTTP/1.1's business.</summary>
+    private static bool IsConnectionSpecific(string name) => name.Length switch
+    {
+        7 => name == "upgrade",
+        10 => name is "connection" or "keep-alive",
+        16 => name == "proxy-connection",
+        17 => name == "transfer-encoding",
+        _ => false,
+    };
 
     /// <summary>Adds trailers; false where they are malformed.</summary>
     public static bool TryAddTrailers(List<HpackField> fields, HttpHeaders trailers)
@@ -46,14 +50,14 @@ internal static class Http2Fields
     /// <exception cref="InvalidOperationException">A value would break the message.</exception>
     public static void AddTo(List<HpackField> block, HttpHeaders headers)
     {
-        foreach ((string name, string value) in headers)
+        for (int i = 0; i < headers.Count; i++)
         {
-            string lower = name.AsSpan().ContainsAnyInRange('A', 'Z') ? name.ToLowerInvariant() : name;
+            string lower = HttpFieldNames.Lower(headers.NameAt(i));
+            string value = headers.ValueAt(i);
             if (value.AsSpan().ContainsAny('\0', '\r', '\n'))
                 throw new InvalidOperationException($"the field {lower} has a line break in its value");
-            if (lower is "connection" or "proxy-connection" or "keep-alive" or "transfer-encoding" or "upgrade" or "host")
-                continue;
-            block.Add(new(lower, value));
+            if (!IsConnectionSpecific(lower) && lower != "host")
+                block.Add(new(lower, value));
         }
     }
 
@@ -77,9 +81,12 @@ internal sealed class Http2RequestHead
     /// <summary>Path and query.</summary>
     public string Target { get; private set; } = "";
 
-    public HttpHeaders Headers { get; } = new();
+    public HttpHeaders Headers { get; private init; } = new();
 
     public long? ContentLength { get; private set; }
+
+    /// <summary>The same, with fields of its own.</summary>
+    public Http2RequestHead Copy() => new() { Method = Method, Target = Target, ContentLength = ContentLength, Headers = Headers.Copy() };
 
     public static bool TryParse(List<HpackField> fields, out Http2RequestHead? head)
     {

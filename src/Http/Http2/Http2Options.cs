@@ -3,7 +3,7 @@ namespace AotRuntime.Http;
 /// <summary>Limits, sizes and times of HTTP/2 connections, of servers and clients.</summary>
 public sealed class Http2Options
 {
-    /// <summary>Requests of one connection that may run at once (SETTINGS_MAX_CONCURRENT_STREAMS); more are refused. A handler counts until it returns, even when its stream was reset.</summary>
+    /// <summary>Requests of one connection that may run at once (SETTINGS_MAX_CONCURRENT_STREAMS); more are refused. A handler counts until it returns, even when its stream was reset, and a stream until its answer is sent.</summary>
     public int MaxConcurrentStreams { get; init; } = 1000;
 
     /// <summary>What a peer may send on a new stream ahead of its reader, in bytes; 65,535 at least.</summary>
@@ -77,6 +77,9 @@ public sealed class Http2Options
 
     /// <summary>The defaults.</summary>
     public static Http2Options Default { get; } = new();
+
+    /// <summary>How a stream's send pipe is made.</summary>
+    internal System.IO.Pipelines.PipeOptions SendPipe => field ??= new(pauseWriterThreshold: SendBuffer, resumeWriterThreshold: SendBuffer / 2, useSynchronizationContext: false);
 
     private static int AtLeast(int value, int least)
     {

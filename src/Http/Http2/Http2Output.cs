@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using System.Runtime.InteropServices;
 using AotRuntime.Http.Http2.Hpack;
 
 namespace AotRuntime.Http.Http2;
@@ -36,15 +37,8 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
     /// <summary>G: a new stream's send window.</summary>
     public long InitialSendWindow => _peerInitialWindow;
 
-    /// <summary>How much waits to be sent in control frames.</summary>
-    public int QueuedControl
-    {
-        get
-        {
-            lock (_gate)
-                return _control.WrittenCount;
-        }
-    }
+    /// <summary>How much waits to be sent in control frames, or did a moment ago.</summary>
+    public int QueuedControl => _control.WrittenCount;
 
     /// <summary>Makes the loop look at a stream.</summary>
     public void Schedule(Http2Stream stream)
@@ -59,6 +53,7 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
         if (_ended)
         {
             DropBody(stream);
+            connection.OnUnsentLocked(stream);
             return;
         }
         if (stream.Queued)
@@ -171,8 +166,8 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
         _work.Set();
     }
 
-    /// <summary>The loop; it ends by <see cref="Close"/> or when the transport does.</summary>
-    public async Task RunAsync()
+    /// <summary>The loop; it ends by <see cref="Close"/> or (false) when the transport does.</summary>
+    public async Task<bool> RunAsync()
     {
         try
         {
@@ -183,14 +178,14 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
                 {
                     FlushResult result = await output.FlushAsync().ConfigureAwait(false);
                     if (result.IsCompleted || result.IsCanceled)
-                        return;
+                        return false;
                 }
                 if (more)
                     continue;
                 lock (_gate)
                 {
                     if (_closing && _control.WrittenCount == 0 && _ready.Count == 0)
-                        return;
+                        return true;
                 }
                 await _work.WaitAsync().ConfigureAwait(false);
             }
@@ -201,9 +196,15 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             {
                 _ended = true;
                 while (_ready.TryDequeue(out Http2Stream? stream))
+                {
                     DropBody(stream);
+                    connection.OnUnsentLocked(stream);
+                }
                 foreach (Http2Stream stream in _batch)
+                {
                     DropBody(stream);
+                    connection.OnUnsentLocked(stream);
+                }
                 foreach (Http2Stream stream in _starved)
                     DropBody(stream);
                 foreach (Http2Stream stream in connection.StreamsLocked)
@@ -277,6 +278,9 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             data = read ? result.Buffer : default;
             bodyEnds = done && read && result.IsCompleted;
         }
+        bool whole = body is null && done && !stream.SendDropped && !stream.SendWhole.IsEmpty;
+        if (whole)
+            data = new(stream.SendWhole);
         bool trailers = bodyEnds && stream.SendTrailers is { Count: > 0 };
         bool ended = false;
         int written = 0;
@@ -312,10 +316,15 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
         }
         if (read)
             body!.AdvanceTo(data.IsEmpty ? data.End : data.Start);
+        else if (whole)
+            TakeOfWhole(stream, data);
         if (ended)
         {
-            lock (_gate)
-                DropBody(stream);
+            if (stream.Send is not null)
+            {
+                lock (_gate)
+                    DropBody(stream);
+            }
             connection.OnLocalEnd(stream);
         }
         else if (!data.IsEmpty && granted > 0)
@@ -323,6 +332,14 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
             Schedule(stream); // its turn is over, its data not
         }
         return written;
+    }
+
+    /// <summary>Leaves what is still to be sent of a whole body; its buffer goes back when that is nothing.</summary>
+    private static void TakeOfWhole(Http2Stream stream, in ReadOnlySequence<byte> left)
+    {
+        if (left.IsEmpty && MemoryMarshal.TryGetArray(stream.SendWhole, out ArraySegment<byte> buffer))
+            ArrayPool<byte>.Shared.Return(buffer.Array!);
+        stream.SendWhole = left.First;
     }
 
     /// <summary>Takes from both windows; 0 where one is empty (the stream is looked at again when that changes).</summary>
@@ -352,9 +369,7 @@ internal sealed class Http2Output(Http2Connection connection, PipeWriter output,
     private int WriteBlock(int streamId, List<HpackField> fields, bool endStream)
     {
         _block.ResetWrittenCount();
-        _encoder.Begin(_block);
-        foreach ((string name, string value) in fields)
-            _encoder.Write(_block, name, value);
+        _encoder.WriteBlock(_block, fields);
         ReadOnlySpan<byte> rest = _block.WrittenSpan;
         int written = 0;
         Http2FrameType type = Http2FrameType.Headers;

@@ -13,6 +13,8 @@ internal static class Http2Server
     /// <param name="handler">Answers each stream.</param>
     /// <param name="options">Limits.</param>
     /// <param name="stopping">Asks for a graceful end: GOAWAY, then the running streams finish. The caller aborts the transport when its patience ends.</param>
-    internal static Task RunAsync(TransportConnection connection, HttpRequestHandler handler, HttpServerOptions options, CancellationToken stopping) =>
-        new Http2ServerConnection(connection, handler, options).RunAsync(stopping);
+    /// <param name="time">The clock of all timeouts; the system's where none is named.</param>
+    internal static Task RunAsync(
+        TransportConnection connection, HttpRequestHandler handler, HttpServerOptions options, CancellationToken stopping, TimeProvider? time = null) =>
+        new Http2ServerConnection(connection, handler, options, time).RunAsync(stopping);
 }

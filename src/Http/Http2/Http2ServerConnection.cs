@@ -4,7 +4,7 @@ using AotRuntime.Http.Http2.Hpack;
 
 namespace AotRuntime.Http.Http2;
 
-/// <summary>The server's side: a header block begins a request, whose handler runs on the thread pool.</summary>
+/// <summary>The server's side: a header block begins a request, whose handler runs when the frames at hand are read.</summary>
 internal sealed class Http2ServerConnection(TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, TimeProvider? time = null)
     : Http2Connection(transport, options.Http2, options.MaxHeaderBytes, options.IdleTimeout, time)
 {
@@ -16,7 +16,15 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
     private bool _draining;    // G; a first GOAWAY was sent, the PING after it not yet answered
     private bool _refusing;    // G; the final GOAWAY was sent
 
+    private Http2RequestHead? _lastHead; // R; of the last header block, if that was a request's
+
     public HttpRequestHandler Handler { get; } = handler;
+
+    /// <summary>Answers' fields.</summary>
+    public Http2HeadTemplate Heads { get; } = new();
+
+    /// <summary>Fields after answers' bodies.</summary>
+    public Http2HeadTemplate Trailers { get; } = new();
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -110,6 +118,9 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
 
     protected override void OnHeaders(int streamId, bool endStream, List<HpackField> fields, bool complete)
     {
+        if (!BlockRepeats)
+            _lastHead = null;
+        Http2RequestHead? head = _lastHead?.Copy();
         if (Find(streamId) is { } open)
         {
             OnTrailers(open, endStream, fields, complete);
@@ -125,8 +136,7 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         LastPeerStream = streamId;
 
         var stream = new Http2Stream(this) { Id = streamId };
-        Http2RequestHead? head = null;
-        if (complete && !Http2RequestHead.TryParse(fields, out head))
+        if (head is null && complete && !Http2RequestHead.TryParse(fields, out head))
         {
             Guard.OnProvokedReset();
             lock (Gate)
@@ -135,7 +145,8 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         }
         lock (Gate)
         {
-            if (_refusing || _handlers >= Options.MaxConcurrentStreams)
+            // Handlers beyond their streams (reset meanwhile), and streams beyond their handlers (whose answers wait for credit): neither may add up.
+            if (_refusing || _handlers >= Options.MaxConcurrentStreams || OpenStreamsLocked >= Options.MaxConcurrentStreams)
             {
                 RefuseLocked(streamId, Http2ErrorCode.RefusedStream);
                 return;
@@ -144,13 +155,17 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
             Timers.OnIdle(false);
             AddLocked(stream);
         }
+        // A copy, for handlers may change the fields of theirs; not before the block has come twice.
+        if (BlockRepeats)
+            _lastHead ??= head?.Copy();
         var exchange = new Http2ServerExchange(this, stream, head ?? Http2RequestHead.TooLarge);
         stream.Owner = exchange;
         if (head is not null)
             stream.ExpectedLength = head.ContentLength;
         if (endStream)
             OnRemoteEnd(stream);
-        ThreadPool.UnsafeQueueUserWorkItem(exchange, preferLocal: false);
+        // Not here: the read loop goes on first, so that a handler that blocks holds up no other stream.
+        IoLoop.Post(exchange);
     }
 
     private void OnHeadersOfClosed(int streamId)
@@ -166,7 +181,17 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         }
     }
 
-    public override void OnIdleTimeout() => BeginDrain();
+    public override void OnIdleTimeout()
+    {
+        bool again;
+        lock (Gate)
+            again = _draining;
+        // A client that does not answer the drain's PING in all that time is not there.
+        if (again)
+            EndBy(new IOException("the client did not leave an idle connection"));
+        else
+            BeginDrain();
+    }
 
     private void OnTrailers(Http2Stream stream, bool endStream, List<HpackField> fields, bool complete)
     {
@@ -193,6 +218,8 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
 
     private void EndIfDrained()
     {
+        if (!Volatile.Read(ref _refusing))
+            return; // once it is set, whoever has set it looks, too
         lock (Gate)
         {
             if (!_refusing || _handlers > 0 || OpenStreamsLocked > 0)

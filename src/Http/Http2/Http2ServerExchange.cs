@@ -4,7 +4,7 @@ using AotRuntime.Http.Http2.Hpack;
 
 namespace AotRuntime.Http.Http2;
 
-/// <summary>One request of a server and its answer. It is its own work item on the thread pool.</summary>
+/// <summary>One request of a server and its answer. It is its own work item.</summary>
 internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
 {
     private readonly Http2ServerConnection _connection;
@@ -14,6 +14,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
     private int _statusCode = 200;
     private bool _started;
     private PipeWriter? _body;
+    private HttpHeaders? _responseTrailers;
 
     public Http2ServerExchange(Http2ServerConnection connection, Http2Stream stream, Http2RequestHead head)
     {
@@ -49,7 +50,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
 
     public override HttpHeaders ResponseHeaders { get; } = new();
 
-    public override HttpHeaders ResponseTrailers { get; } = new();
+    public override HttpHeaders ResponseTrailers => _responseTrailers ??= new();
 
     public override bool HasStarted => _started;
 
@@ -84,8 +85,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
     {
         if (_started)
             return;
-        var block = new List<HpackField>(ResponseHeaders.Count + 1) { new(":status", StatusText(_statusCode)) };
-        Http2Fields.AddTo(block, ResponseHeaders);
+        List<HpackField> block = _connection.Heads.Make(StatusText(_statusCode), ResponseHeaders);
         _started = true;
         _stream.Head = block;
     }
@@ -106,7 +106,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
         {
             _connection.ReportError(e);
             ResponseHeaders.Clear();
-            ResponseTrailers.Clear();
+            _responseTrailers?.Clear();
             _statusCode = 500;
             Finish();
         }
@@ -126,17 +126,15 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
     private void Finish()
     {
         Start();
-        if (ResponseTrailers.Count > 0)
-        {
-            var trailers = new List<HpackField>(ResponseTrailers.Count);
-            Http2Fields.AddTo(trailers, ResponseTrailers);
-            _stream.SendTrailers = trailers;
-        }
-        lock (_connection.Gate)
-            _stream.SendDone = true;
+        if (_responseTrailers is { Count: > 0 })
+            _stream.SendTrailers = _connection.Trailers.Make(null, _responseTrailers);
         if (_stream.HasWriter)
             ((Http2BodyWriter)_stream.Writer).CompleteInner();
-        _connection.Output.Schedule(_stream);
+        lock (_connection.Gate)
+        {
+            _stream.SendDone = true;
+            _connection.Output.ScheduleLocked(_stream);
+        }
     }
 
     private static string StatusText(int status) => status switch

@@ -11,11 +11,19 @@ namespace AotRuntime.Http.Http2;
 /// </remarks>
 internal sealed class Http2Stream(Http2Connection connection)
 {
+    /// <summary>The longest body that is kept without a pipe.</summary>
+    private const int MaxFirst = 16 * 1024;
+
+    private static readonly PipeOptions s_receiveOptions = new(pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
+
     private readonly Lock _receiveGate = new();
+    private HttpHeaders? _receivedTrailers;
     private Pipe? _receive;       // _receiveGate
+    private byte[] _first = [];   // _receiveGate; what came first, while there is no pipe: a short body needs none
+    private int _firstLength;     // _receiveGate
     private bool _receiveEnded;   // _receiveGate; the peer's END_STREAM, a reset, or a reader that lost interest
     private Exception? _receiveError; // _receiveGate
-    private PipeReader? _reader;  // A
+    private Http2BodyReader? _reader; // A
     private PipeWriter? _writer;  // A
     private int _receiveWindow = connection.Options.StreamWindow; // Interlocked; what the peer may still send
     private int _uncredited;      // Interlocked; what was read but not yet told by WINDOW_UPDATE
@@ -58,8 +66,11 @@ internal sealed class Http2Stream(Http2Connection connection)
     /// <summary>A, then W: nothing follows what is in the pipe, and <see cref="SendTrailers"/> is final.</summary>
     public bool SendDone { get; set; }
 
-    /// <summary>A, then W: the body to send; null where there is none.</summary>
+    /// <summary>A, then W: the body to send; null where there is none, or it is whole.</summary>
     public Pipe? Send { get; private set; }
+
+    /// <summary>A, then W: a body that was never flushed, once <see cref="SendDone"/> is set; what is left of it.</summary>
+    public ReadOnlyMemory<byte> SendWhole { get; set; }
 
     /// <summary>W: the send pipe's reader was completed.</summary>
     public bool SendDropped { get; set; }
@@ -74,25 +85,23 @@ internal sealed class Http2Stream(Http2Connection connection)
     public object? Owner { get; set; }
 
     /// <summary>R: the owner's list for fields after the body.</summary>
-    public HttpHeaders ReceivedTrailers { get; } = new();
+    public HttpHeaders ReceivedTrailers => _receivedTrailers ?? Interlocked.CompareExchange(ref _receivedTrailers, new(), null) ?? _receivedTrailers;
 
     /// <summary>A: the body that comes.</summary>
-    public PipeReader Reader => _reader ??= new Http2BodyReader(this, ReceivePipe().Reader);
+    public PipeReader Reader => _reader ??= OpenReader();
 
     /// <summary>A: the body that goes.</summary>
     public PipeWriter Writer
     {
         get
         {
-            if (_writer is null)
-            {
-                int threshold = Connection.Options.SendBuffer;
-                Send = new Pipe(new PipeOptions(pauseWriterThreshold: threshold, resumeWriterThreshold: threshold / 2, useSynchronizationContext: false));
-                _writer = new Http2BodyWriter(this, Send.Writer);
-            }
+            _writer ??= new Http2BodyWriter(this);
             return _writer;
         }
     }
+
+    /// <summary>A: for a body that does not go as a whole.</summary>
+    public PipeWriter OpenSend() => (Send = new Pipe(Connection.Options.SendPipe)).Writer;
 
     /// <summary>Whether <see cref="Writer"/> was asked for.</summary>
     public bool HasWriter => _writer is not null;
@@ -130,9 +139,20 @@ internal sealed class Http2Stream(Http2Connection connection)
         {
             if (_receiveEnded)
                 return;
-            PipeWriter writer = (_receive ??= NewReceivePipe()).Writer;
+            if (_receive is null && _firstLength == 0 && data.Length <= MaxFirst)
+            {
+                _first = ArrayPool<byte>.Shared.Rent((int)data.Length);
+                data.CopyTo(_first);
+                _firstLength = (int)data.Length;
+                return;
+            }
+            PipeWriter writer = OpenReceivePipe().Writer;
             foreach (ReadOnlyMemory<byte> segment in data)
-                writer.Write(segment.Span);
+            {
+                // In one piece, rather than in as many as the pipe would make of it.
+                segment.Span.CopyTo(writer.GetSpan(segment.Length));
+                writer.Advance(segment.Length);
+            }
             // Never waits: the pipe has no threshold, since the window bounds what is in it.
             _ = writer.FlushAsync(CancellationToken.None);
         }
@@ -161,8 +181,11 @@ internal sealed class Http2Stream(Http2Connection connection)
                 _receiveEnded = true;
                 _receive?.Writer.Complete();
             }
-            if (_receive is null)
+            if (_reader is null && _receive is null)
+            {
+                GiveFirstBack();
                 return;
+            }
         }
         ((Http2BodyReader)Reader).CompleteInner();
     }
@@ -193,19 +216,39 @@ internal sealed class Http2Stream(Http2Connection connection)
         return _aborted;
     }
 
-    private Pipe ReceivePipe()
+    private Http2BodyReader OpenReader()
     {
         lock (_receiveGate)
         {
-            if (_receive is null)
-            {
-                _receive = NewReceivePipe();
-                if (_receiveEnded)
-                    _receive.Writer.Complete(_receiveError);
-            }
-            return _receive;
+            if (_receive is null && _receiveEnded && _receiveError is null)
+                return new Http2BodyReader(this, _first, _firstLength);
+            return new Http2BodyReader(this, OpenReceivePipe().Reader);
         }
     }
 
-    private static Pipe NewReceivePipe() => new(new PipeOptions(pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false));
+    private Pipe OpenReceivePipe()
+    {
+        if (_receive is not null)
+            return _receive;
+        _receive = NewReceivePipe();
+        if (_firstLength > 0)
+        {
+            _receive.Writer.Write(_first.AsSpan(0, _firstLength));
+            _ = _receive.Writer.FlushAsync(CancellationToken.None);
+            GiveFirstBack();
+        }
+        if (_receiveEnded)
+            _receive.Writer.Complete(_receiveError);
+        return _receive;
+    }
+
+    private void GiveFirstBack()
+    {
+        if (_first.Length > 0)
+            ArrayPool<byte>.Shared.Return(_first);
+        _first = [];
+        _firstLength = 0;
+    }
+
+    private static Pipe NewReceivePipe() => new(s_receiveOptions);
 }

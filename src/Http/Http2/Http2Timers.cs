@@ -79,11 +79,10 @@ internal sealed class Http2Timers : IDisposable
             Volatile.Write(ref _pingAt, _time.GetTimestamp());
             _connection.Output.Control(Http2FrameType.Ping, Http2Flags.None, 0, Payload);
         }
-        if (Passed(Volatile.Read(ref _idleAt), _idleTimeout))
-        {
-            Volatile.Write(ref _idleAt, 0);
+        // A request that begins meanwhile has made it 0: then nothing is idle, and nothing is written over it.
+        long idleAt = Volatile.Read(ref _idleAt);
+        if (Passed(idleAt, _idleTimeout) && Interlocked.CompareExchange(ref _idleAt, _time.GetTimestamp(), idleAt) == idleAt)
             _connection.OnIdleTimeout();
-        }
         if (_options.SendStallTimeout != Timeout.InfiniteTimeSpan)
             _connection.ResetStalled(_options.SendStallTimeout, _time);
         try

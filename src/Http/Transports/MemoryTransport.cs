@@ -37,6 +37,8 @@ public static class MemoryTransport
         public override ValueTask DisposeAsync()
         {
             Close(null);
+            // Who disposes reads no more; who aborts may be somebody else than the reader.
+            _input.Release();
             return ValueTask.CompletedTask;
         }
 
@@ -56,36 +58,70 @@ public static class MemoryTransport
 /// <summary>A pipe's reader whose owner may close it while somebody reads: like a socket it then fails, rather than complain of misuse.</summary>
 internal sealed class MemoryReader(PipeReader reader) : PipeReader
 {
-    private volatile bool _closed;
+    private readonly Lock _gate = new();
+    private bool _closed;   // guarded by _gate
+    private bool _lent;     // guarded by _gate; a buffer is in its reader's hands
+    private bool _released; // guarded by _gate
 
-    /// <summary>Fails what is pending and what follows; the peer learns that nobody reads any more.</summary>
+    /// <summary>Fails what is pending and what follows; the peer learns that nobody reads any more, once no buffer of it is being looked at.</summary>
     public void Close()
     {
-        _closed = true;
-        reader.CancelPendingRead();
-        reader.Complete();
+        lock (_gate)
+        {
+            _closed = true;
+            reader.CancelPendingRead();
+            if (!_lent)
+                ReleaseLocked();
+        }
+    }
+
+    /// <summary>Gives all buffers up.</summary>
+    public void Release()
+    {
+        lock (_gate)
+            ReleaseLocked();
     }
 
     public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         ThrowIfClosed();
         ReadResult result = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-        ThrowIfClosed();
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                ReleaseLocked();
+                throw SocketReceiver.ClosedError();
+            }
+            _lent = true;
+        }
         return result;
     }
 
     public override bool TryRead(out ReadResult result)
     {
-        ThrowIfClosed();
-        return reader.TryRead(out result);
+        lock (_gate)
+        {
+            if (_closed)
+                throw SocketReceiver.ClosedError();
+            bool read = reader.TryRead(out result);
+            _lent |= read;
+            return read;
+        }
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
-        if (!_closed)
-            reader.AdvanceTo(consumed, examined);
+        lock (_gate)
+        {
+            _lent = false;
+            if (!_closed)
+                reader.AdvanceTo(consumed, examined);
+            else
+                ReleaseLocked();
+        }
     }
 
     public override void CancelPendingRead() => reader.CancelPendingRead();
@@ -94,8 +130,19 @@ internal sealed class MemoryReader(PipeReader reader) : PipeReader
 
     private void ThrowIfClosed()
     {
-        if (_closed)
-            throw SocketReceiver.ClosedError();
+        lock (_gate)
+        {
+            if (_closed)
+                throw SocketReceiver.ClosedError();
+        }
+    }
+
+    private void ReleaseLocked()
+    {
+        if (_released)
+            return;
+        _released = true;
+        reader.Complete();
     }
 }
 

@@ -1,35 +1,25 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using AotRuntime.Linux;
 
 namespace AotRuntime.Http;
 
-/// <summary>
-/// A connected stream socket. Input is read straight from the socket when asked for (<see cref="SocketReceiver"/>); output goes through a
-/// pipe, from which one loop sends, so that a cancelled flush never leaves half a message behind.
-/// </summary>
-internal sealed class SocketConnection : TransportConnection
+/// <summary>A connected stream socket on an <see cref="IoLoop"/>, which tells its two halves when they may go on.</summary>
+internal sealed class SocketConnection : TransportConnection, IIoWatcher
 {
-    /// <summary>How much may wait to be sent before a flush waits too.</summary>
-    private const int SendPause = 128 * 1024;
-
-    // The loop runs inline in FlushAsync, which saves a thread hop per response. A writer that waited for room is resumed elsewhere: if it
-    // blocked, on the loop's own stack, nothing would be sent any more.
-    private static readonly PipeOptions s_sendOptions = new(
-        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.ThreadPool,
-        pauseWriterThreshold: SendPause, resumeWriterThreshold: SendPause / 2, useSynchronizationContext: false);
-
     private readonly Socket _socket;
     private readonly SocketReceiver _receiver;
-    private readonly Pipe _sendPipe = new(s_sendOptions);
+    private readonly SocketSender _sender;
+    private readonly IoLoop _loop = IoLoop.Next();
+    private readonly long _key;
     private readonly CancellationTokenSource _closed = new();
-    private readonly Task _sending;
     private int _openHalves = 2;
     private int _disposed;
 
-    public SocketConnection(Socket socket)
+    /// <summary>Takes over a socket; <paramref name="remote"/> where the socket object does not know it.</summary>
+    public SocketConnection(Socket socket, EndPoint? remote = null)
     {
         _socket = socket;
         if (socket.AddressFamily == AddressFamily.Unix)
@@ -42,15 +32,16 @@ internal sealed class SocketConnection : TransportConnection
             socket.NoDelay = true;
             // A peer whose machine is gone is found out in minutes, not never.
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            RemoteAddress = DescribeRemote(socket);
+            RemoteAddress = DescribeRemote(remote ?? socket.RemoteEndPoint);
         }
-        _receiver = new SocketReceiver(socket, HalfDone);
-        _sending = SendLoopAsync();
+        _receiver = new SocketReceiver(socket.SafeHandle, HalfDone);
+        _sender = new SocketSender(socket.SafeHandle, this);
+        _key = _loop.Add(socket.SafeHandle, this);
     }
 
     public override PipeReader Input => _receiver;
 
-    public override PipeWriter Output => _sendPipe.Writer;
+    public override PipeWriter Output => _sender;
 
     public override PeerCredentials? Peer { get; }
 
@@ -88,69 +79,38 @@ internal sealed class SocketConnection : TransportConnection
     {
         if (_disposed != 0)
             return;
-        _sendPipe.Writer.Complete();
-        await _sending.ConfigureAwait(false);
+        _sender.Complete();
+        await _sender.FinishAsync().ConfigureAwait(false);
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
             Close();
+    }
+
+    void IIoWatcher.OnReady(EpollEvents events)
+    {
+        const EpollEvents Ends = EpollEvents.Error | EpollEvents.HangUp;
+        if ((events & (EpollEvents.Out | Ends)) != 0)
+            _sender.OnRoom();
+        if ((events & (EpollEvents.In | EpollEvents.ReadHangUp | Ends)) != 0)
+            _receiver.OnReadable(hangUp: (events & (EpollEvents.ReadHangUp | Ends)) != 0);
+    }
+
+    /// <summary>For the sender: whether the loop is to tell of room.</summary>
+    public void WatchRoom(bool on) => _loop.WatchRoom(_socket.SafeHandle, _key, on);
+
+    /// <summary>One direction has ended, for whatever reason.</summary>
+    public void HalfDone()
+    {
+        if (Interlocked.Decrement(ref _openHalves) == 0)
+            _ = _closed.CancelAsync();
     }
 
     private void Close()
     {
         _receiver.Close();
-        _sendPipe.Reader.CancelPendingRead();
+        _sender.Fail();
+        _loop.Remove(_socket.SafeHandle, _key);
         _socket.Dispose();
         _ = _closed.CancelAsync();
-    }
-
-    private async Task SendLoopAsync()
-    {
-        PipeReader pending = _sendPipe.Reader;
-        try
-        {
-            while (true)
-            {
-                ReadResult result = await pending.ReadAsync().ConfigureAwait(false);
-                if (result.IsCanceled)
-                    break;
-                foreach (ReadOnlyMemory<byte> segment in result.Buffer)
-                    await SendAllAsync(segment).ConfigureAwait(false);
-                pending.AdvanceTo(result.Buffer.End);
-                if (result.IsCompleted)
-                {
-                    IgnoreSocketErrors(() => _socket.Shutdown(SocketShutdown.Send));
-                    break;
-                }
-            }
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The peer is gone, or this side was aborted. A writer learns it as a pipe's writer does: its flush comes back completed.
-            HalfDone();
-            pending.Complete();
-            return;
-        }
-        catch (Exception)
-        {
-            // The writer was completed with an exception: what was to follow is lost, and the peer must not take this for the end.
-            Abort();
-        }
-        pending.Complete();
-        HalfDone();
-    }
-
-    private async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes)
-    {
-        while (bytes.Length > 0)
-        {
-            int sent = await _socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false);
-            bytes = bytes[sent..];
-        }
-    }
-
-    private void HalfDone()
-    {
-        if (Interlocked.Decrement(ref _openHalves) == 0)
-            _ = _closed.CancelAsync();
     }
 
     private static PeerCredentials? ReadPeer(Socket socket)
@@ -168,9 +128,9 @@ internal sealed class SocketConnection : TransportConnection
         return new PeerCredentials(MemoryMarshal.Read<int>(ucred), MemoryMarshal.Read<uint>(ucred[4..]), MemoryMarshal.Read<uint>(ucred[8..]));
     }
 
-    private static string DescribeRemote(Socket socket)
+    private static string DescribeRemote(EndPoint? address)
     {
-        if (socket.RemoteEndPoint is not IPEndPoint remote)
+        if (address is not IPEndPoint remote)
             return "@";
         return remote.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(remote.Address.MapToIPv4(), remote.Port).ToString() : remote.ToString();
     }

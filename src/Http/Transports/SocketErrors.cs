@@ -9,6 +9,7 @@ internal static class SocketConstants
 {
     public const int SOL_SOCKET = 1;
     public const int SO_REUSEADDR = 2;
+    public const int SO_ERROR = 4;
     public const int SO_PEERCRED = 17;
 }
 

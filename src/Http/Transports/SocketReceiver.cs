@@ -1,29 +1,36 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using AotRuntime.Linux;
 
 namespace AotRuntime.Http;
 
 /// <summary>
-/// Reads a socket when asked to, and only then, so a reader that blocks its thread cannot starve the receiving. While it waits for bytes it
-/// holds no buffer: it first waits with an empty one until the socket is readable. A receive goes on when the read that began it is
-/// cancelled; the next read joins it, so no byte is lost.
+/// Reads a socket when asked to, and only then, so a reader that blocks its thread cannot starve the receiving. Where nothing has come it
+/// waits for the loop to say that something has, and holds no buffer meanwhile; a cancelled wait leaves nothing behind. Only where much comes
+/// in a row, another thread receives a little ahead, while the reader works on what it has.
 /// </summary>
-internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
+/// <remarks>
+/// Readiness is told once for each change (<c>man 7 epoll</c>, EPOLLET). <see cref="_readable"/> keeps it until a receive gives less than it
+/// had room for: "the condition that the read/write I/O space is exhausted can also be detected by checking the amount of data read".
+/// </remarks>
+internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
 {
     private const int MinBuffer = 4 * 1024;
     private const int MaxBuffer = 64 * 1024;
 
+    /// <summary>Much comes in a row: the buffers that were filled have grown to this.</summary>
+    private const int MuchBuffer = MaxBuffer / 2;
+
+    /// <summary>What is received ahead of the reader at most.</summary>
+    private const int MaxAhead = 256 * 1024;
+
     private readonly Lock _gate = new();
-    private readonly Socket _socket;
-    private readonly Action _ended;
-    private readonly ReceiveOperation _operation;
     private ManualResetValueTaskSourceCore<ReadResult> _core;
     private CancellationTokenRegistration _cancellation;
 
-    // Guarded by _gate, except that the memory being received into belongs to the operation.
+    // Guarded by _gate, except that the memory being received into belongs to who receives.
     private ReceiveSegment? _head;
     private ReceiveSegment? _tail;
     private ReceiveSegment? _spare;
@@ -32,21 +39,14 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
     private bool _unexamined;
     private bool _end;
     private Exception? _failure;
+    private bool _readable;
+    private bool _hangUp;      // the end is near: no more is told, so each read looks
     private bool _waiting;
     private bool _receiving;
+    private bool _aheadQueued; // a work item receives ahead, or is about to
     private bool _cancelRequested;
     private bool _completed;
     private int _nextBuffer = MinBuffer;
-
-    // Only the one who runs the operation touches this: the next step takes bytes rather than waits for them.
-    private bool _readable;
-
-    public SocketReceiver(Socket socket, Action ended)
-    {
-        _socket = socket;
-        _ended = ended;
-        _operation = new ReceiveOperation(this);
-    }
 
     public override bool TryRead(out ReadResult result)
     {
@@ -56,29 +56,56 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
-        bool begin;
-        lock (_gate)
-        {
-            if (_waiting)
-                throw new InvalidOperationException("A read is already pending.");
-            if (TryTake(out ReadResult result))
-                return new(result);
-            if (cancellationToken.IsCancellationRequested)
-                return ValueTask.FromCanceled<ReadResult>(cancellationToken);
-            _core.Reset();
-            _waiting = true;
-            begin = !_receiving;
-            _receiving = true;
-        }
-        short version = _core.Version;
         if (cancellationToken.CanBeCanceled)
         {
+            if (TryRead(out ReadResult here))
+            {
+                GoAhead();
+                return new(here);
+            }
+            // Before the wait begins: were it to end first, nobody would dispose this.
             _cancellation = cancellationToken.UnsafeRegister(
                 static (state, token) => ((SocketReceiver)state!).Cancel(new OperationCanceledException(token)), this);
         }
-        if (begin)
-            RunOperation();
-        return new(this, version);
+        ReadResult result;
+        try
+        {
+            while (true)
+            {
+                Memory<byte> room;
+                lock (_gate)
+                {
+                    if (_waiting)
+                        throw new InvalidOperationException("A read is already pending.");
+                    if (TryTake(out result))
+                        break;
+                    if (cancellationToken.IsCancellationRequested)
+                        throw new OperationCanceledException(cancellationToken);
+                    if (!_readable || _receiving)
+                    {
+                        _core.Reset();
+                        _waiting = true;
+                        return new(this, _core.Version);
+                    }
+                    room = BeginReceive();
+                }
+                if (Receive(room, out _))
+                    Wake();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            StopListening();
+            return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+        }
+        catch
+        {
+            StopListening();
+            throw;
+        }
+        StopListening();
+        GoAhead();
+        return new(result);
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
@@ -99,6 +126,14 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
                 Release(released);
             }
             _headIndex = consumed.GetInteger();
+            // A buffer that begins with an empty segment would be one of no bytes to those who look at the first alone.
+            if (_head != _tail && _headIndex == _head!.End)
+            {
+                ReceiveSegment used = _head;
+                _head = used.NextSegment;
+                _headIndex = 0;
+                Release(used);
+            }
             if (_head == _tail && _headIndex == _tail!.End && _tail != _receivingInto)
             {
                 Release(_tail);
@@ -127,38 +162,113 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
             if (_completed)
                 return;
             _completed = true;
-            // A running operation frees the rest when it ends.
+            // A running receive frees the rest when it ends.
             if (_receivingInto is null)
                 ReleaseAll();
         }
     }
 
     /// <summary>The connection is being closed: whoever reads learns it.</summary>
-    public void Close()
-    {
-        Fail(ClosedError());
-    }
+    public void Close() => Fail(ClosedError());
 
     /// <summary>What Go's net package says of a connection that this side closed.</summary>
     public static IOException ClosedError() => new("use of closed network connection");
 
+    /// <summary>The loop: there may be something to receive, or the peer has ended its half (<paramref name="hangUp"/>).</summary>
+    public void OnReadable(bool hangUp)
+    {
+        bool told = true;
+        while (true)
+        {
+            Memory<byte> room;
+            lock (_gate)
+            {
+                _readable |= told;
+                _hangUp |= hangUp;
+                // Whoever receives looks again; whoever reads next, too.
+                if (!_readable || _receiving || !(_waiting || WantsAhead()))
+                    return;
+                room = BeginReceive();
+            }
+            if (Receive(room, out bool came))
+                Wake(); // which may be long in the reader's code
+            if (came)
+                return;
+            told = false;
+        }
+    }
+
+    /// <summary>Receives ahead, on the thread pool.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        bool wake = false;
+        while (!wake)
+        {
+            Memory<byte> room;
+            lock (_gate)
+            {
+                if (_receiving || !_readable || !(_waiting || WantsAhead()))
+                    break;
+                room = BeginReceive();
+            }
+            wake = Receive(room, out _);
+        }
+        lock (_gate)
+            _aheadQueued = false;
+        if (wake)
+            Wake();
+    }
+
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
     {
-        _cancellation.Dispose();
-        _cancellation = default;
+        StopListening();
         _core.GetResult(token);
+        ReadResult result;
         lock (_gate)
         {
-            if (TryTake(out ReadResult result))
-                return result;
+            if (!TryTake(out result))
+                throw new InvalidOperationException("A read was woken with nothing to tell.");
         }
-        throw new InvalidOperationException("A read was woken with nothing to tell.");
+        GoAhead();
+        return result;
     }
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>What was received and not yet consumed is little, and more is there.</summary>
+    private bool WantsAhead() =>
+        _nextBuffer >= MuchBuffer && _readable && !_completed && !_end && _failure is null
+        && (_head is null || _tail!.RunningIndex + _tail.End - _head.RunningIndex - _headIndex < MaxAhead);
+
+    private void GoAhead()
+    {
+        if (_nextBuffer < MuchBuffer || Environment.ProcessorCount == 1)
+            return;
+        lock (_gate)
+        {
+            if (_aheadQueued || _receiving || !WantsAhead())
+                return;
+            _aheadQueued = true;
+        }
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    private void Wake()
+    {
+        if (_failure is { } failure && !_end)
+            _core.SetException(failure);
+        else
+            _core.SetResult(default);
+    }
+
+    private void StopListening()
+    {
+        _cancellation.Dispose();
+        _cancellation = default;
+    }
 
     private bool TryTake(out ReadResult result)
     {
@@ -189,121 +299,79 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
         _core.SetException(reason);
     }
 
-    /// <summary>Runs the operation's steps for as long as they complete at once.</summary>
-    private void RunOperation()
+    /// <summary>Receives once, by who has called <see cref="BeginReceive"/>. True where the caller is to <see cref="Wake"/> the reader.</summary>
+    private bool Receive(Memory<byte> room, out bool came)
     {
-        do
+        int received;
+        Errno errno;
+        try
         {
-            try
-            {
-                if (_readable)
-                    _operation.SetBuffer(TakeBuffer());
-                else
-                    _operation.SetBuffer(Memory<byte>.Empty);
-                if (_socket.ReceiveAsync(_operation))
-                    return;
-            }
-            catch (ObjectDisposedException)
-            {
-                Fail(ClosedError(), operationEnded: true);
-                return;
-            }
+            received = Sys.TryReceive(socket, room.Span, out errno);
         }
-        while (!EndStep());
-    }
-
-    /// <summary>Takes in what a step gave. True when the operation is over.</summary>
-    private bool EndStep()
-    {
-        if (_operation.SocketError != SocketError.Success)
+        catch (ObjectDisposedException)
         {
-            SocketError error = _operation.SocketError;
-            Fail(error == SocketError.OperationAborted ? ClosedError() : new LinuxException("read", "", SocketErrors.ToErrno(error)), operationEnded: true);
-            return true;
+            (received, errno) = (-1, Errno.EBADF);
         }
-        if (!_readable)
-        {
-            _readable = true;
-            return false;
-        }
-
-        int received = _operation.BytesTransferred;
-        bool wake, ended;
+        came = received >= 0 || errno != Errno.EAGAIN;
+        bool wake, first;
         lock (_gate)
         {
             ReceiveSegment segment = _receivingInto!;
-            int room = segment.Free.Length;
             _receivingInto = null;
             _receiving = false;
-            ended = received == 0 && !_end;
-            if (received == 0)
-                _end = true;
-            Append(segment, received);
-            // A filled buffer says that more is on its way: worth a larger one, and no wait before it.
-            _readable = received == room && received > 0;
-            _nextBuffer = _readable ? Math.Min(_nextBuffer * 2, MaxBuffer) : Math.Max(_nextBuffer / 2, MinBuffer);
-            wake = _waiting;
-            _waiting = false;
+            first = _failure is null && !_end && (received == 0 || (came && received < 0));
+            _end |= received == 0;
+            if (came && received < 0)
+                _failure ??= errno == Errno.EBADF ? ClosedError() : new LinuxException("read", "", errno);
+            Append(segment, Math.Max(received, 0));
+            // A filled buffer says that more is on its way, worth a larger one.
+            bool filled = received == room.Length;
+            _readable |= filled || (_hangUp && received > 0);
+            _nextBuffer = filled ? Math.Min(_nextBuffer * 2, MaxBuffer) : Math.Max(_nextBuffer / 2, MinBuffer);
+            wake = _waiting && came;
+            if (wake)
+                _waiting = false;
             if (_completed)
                 ReleaseAll();
         }
-        if (ended)
-            _ended();
-        if (wake)
-            _core.SetResult(default);
-        return true;
+        if (first)
+            ended();
+        return wake;
     }
 
-    private void OnStepCompleted()
-    {
-        if (!EndStep())
-            RunOperation();
-    }
-
-    private void Fail(Exception failure, bool operationEnded = false)
+    private void Fail(Exception failure)
     {
         bool wake, first;
         lock (_gate)
         {
             first = _failure is null && !_end;
             _failure ??= failure;
-            if (operationEnded)
-            {
-                if (_receivingInto is { } segment)
-                {
-                    _receivingInto = null;
-                    Append(segment, 0);
-                }
-                _receiving = false;
-                if (_completed)
-                    ReleaseAll();
-            }
             wake = _waiting;
             _waiting = false;
         }
         if (first)
-            _ended();
+            ended();
         if (wake)
             _core.SetException(failure);
     }
 
-    private Memory<byte> TakeBuffer()
+    private Memory<byte> BeginReceive()
     {
-        lock (_gate)
+        _receiving = true;
+        // What becomes ready from here on is told, and then this is set again.
+        _readable = false;
+        // Filling up the last segment bounds the memory of a peer that sends byte by byte.
+        if (_tail is { Free.Length: > 0 })
         {
-            // Filling up the last segment bounds the memory of a peer that sends byte by byte.
-            if (_tail is { Free.Length: > 0 })
-            {
-                _receivingInto = _tail;
-            }
-            else
-            {
-                _receivingInto = _spare ?? new ReceiveSegment();
-                _spare = null;
-                _receivingInto.Rent(_nextBuffer);
-            }
-            return _receivingInto.Free;
+            _receivingInto = _tail;
         }
+        else
+        {
+            _receivingInto = _spare ?? new ReceiveSegment();
+            _spare = null;
+            _receivingInto.Rent(_nextBuffer);
+        }
+        return _receivingInto.Free;
     }
 
     private void Append(ReceiveSegment segment, int received)
@@ -353,11 +421,6 @@ internal sealed class SocketReceiver : PipeReader, IValueTaskSource<ReadResult>
             segment.Return();
         }
         _tail = _spare = null;
-    }
-
-    private sealed class ReceiveOperation(SocketReceiver owner) : SocketAsyncEventArgs(true)
-    {
-        protected override void OnCompleted(SocketAsyncEventArgs e) => owner.OnStepCompleted();
     }
 }
 

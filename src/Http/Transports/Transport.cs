@@ -121,14 +121,14 @@ public static class Transport
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+            await SocketConnector.ConnectAsync(socket, address, cancellationToken).ConfigureAwait(false);
             return new SocketConnection(socket);
         }
         catch (Exception e)
         {
             socket.Dispose();
-            if (e is SocketException s)
-                throw new LinuxException("dial unix", subject, SocketErrors.ToErrno(s, path));
+            if (e is LinuxException l)
+                throw new LinuxException("dial unix", subject, l.Errno);
             throw;
         }
     }
@@ -160,13 +160,15 @@ public static class Transport
             Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                await socket.ConnectAsync(new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
-                return new SocketConnection(socket);
+                IPEndPoint remote = new(address, port);
+                await SocketConnector.ConnectAsync(socket, remote, cancellationToken).ConfigureAwait(false);
+                return new SocketConnection(socket, remote);
             }
-            catch (SocketException e)
+            catch (Exception e) when (e is LinuxException or SocketException)
             {
                 socket.Dispose();
-                first ??= new LinuxException("dial tcp", $"{new IPEndPoint(address, port)}: connect", SocketErrors.ToErrno(e));
+                Errno errno = e is LinuxException l ? l.Errno : SocketErrors.ToErrno((SocketException)e);
+                first ??= new LinuxException("dial tcp", $"{new IPEndPoint(address, port)}: connect", errno);
             }
             catch
             {

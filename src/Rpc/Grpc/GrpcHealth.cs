@@ -12,7 +12,7 @@ public static class GrpcHealth
         services.Unary(HealthMethods.Check, (request, _) =>
             Knows(services, request.Service)
                 ? ValueTask.FromResult(new HealthCheckResponse { Status = ServingStatus.Serving })
-                : throw new RpcException(RpcStatus.NotFound, "unknown service"));
+                : throw new RpcException(RpcStatus.NotFound, "unknown service"), quick: true);
         services.ServerStream(HealthMethods.Watch, async (request, writer, context) =>
         {
             ServingStatus status = Knows(services, request.Service) ? ServingStatus.Serving : ServingStatus.ServiceUnknown;

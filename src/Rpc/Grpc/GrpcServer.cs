@@ -19,7 +19,7 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
             return;
         }
         HttpHeaders headers = exchange.RequestHeaders;
-        if (headers["content-type"] is not { } type || !type.StartsWith("application/grpc", StringComparison.Ordinal))
+        if (headers["content-type"] is not { } type || !IsGrpc(type))
         {
             exchange.StatusCode = 415;
             return;
@@ -39,6 +39,13 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         call.AddTrailers(trailers);
     }
 
+    /// <summary>"application/grpc", perhaps with a "+" or parameters after it ("Content-Type" of the specification), and not gRPC-Web's.</summary>
+    private static bool IsGrpc(string type)
+    {
+        const string Grpc = "application/grpc";
+        return type.StartsWith(Grpc, StringComparison.OrdinalIgnoreCase) && (type.Length == Grpc.Length || type[Grpc.Length] is '+' or ';');
+    }
+
     private async ValueTask<RpcException?> RunAsync(HttpExchange exchange, Call call)
     {
         if (services.Find(exchange.Path) is not { } handler)
@@ -51,14 +58,16 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
             return new RpcException(RpcStatus.Unimplemented, $"grpc: Decompressor is not installed for grpc-encoding \"{encoding}\"");
         }
 
-        CancellationToken cancelled = exchange.Aborted;
+        // What follows may block, and here is a thread that waits for other connections, too.
+        if (!handler.IsQuick)
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         if (headers["grpc-timeout"] is not { } text)
-            return await RpcOutcome.OfAsync(handler, call, call.Context = new RpcContext { Metadata = headers, Cancelled = cancelled }).ConfigureAwait(false);
+            return await RpcOutcome.OfAsync(handler, call, call.Context = new RpcContext { Metadata = headers, Exchange = exchange }).ConfigureAwait(false);
         if (!GrpcText.TryDecodeTimeout(text, out TimeSpan timeout))
             return new RpcException(RpcStatus.Internal, $"malformed grpc-timeout: {text}");
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(exchange.Aborted);
         deadline.CancelAfter(timeout);
-        RpcContext context = call.Context = new RpcContext { Metadata = headers, Cancelled = deadline.Token, Deadline = DateTimeOffset.UtcNow + timeout };
+        RpcContext context = call.Context = new RpcContext { Metadata = headers, Cancelled = deadline.Token, ClientGone = exchange.Aborted, Deadline = DateTimeOffset.UtcNow + timeout };
         return await RpcOutcome.OfAsync(handler, call, context).ConfigureAwait(false);
     }
 
@@ -129,10 +138,10 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
 
         private static void Add(HttpHeaders? from, HttpHeaders to)
         {
-            foreach ((string name, string value) in from ?? s_none)
+            if (from is null)
+                return;
+            foreach ((string name, string value) in from)
                 to.Add(name, value);
         }
-
-        private static readonly HttpHeaders s_none = new();
     }
 }

@@ -60,7 +60,7 @@ internal sealed class TtrpcServerCall : RpcServerCall, IThreadPoolWorkItem
                 deadline.CancelAfter(timeout);
                 cancelled = deadline.Token;
             }
-            RpcException? failure = await RpcOutcome.OfAsync(Handler, this, new RpcContext { Metadata = _metadata, Cancelled = cancelled, Deadline = when }).ConfigureAwait(false);
+            RpcException? failure = await RpcOutcome.OfAsync(Handler, this, new RpcContext { Metadata = _metadata, Cancelled = cancelled, ClientGone = _gone, Deadline = when }).ConfigureAwait(false);
             if (Handler.IsUnary || failure is not null)
                 await _connection.RespondAsync(StreamId, failure?.Status ?? RpcStatus.OK, failure?.Message ?? "", failure is null ? _response : null).ConfigureAwait(false);
             else

@@ -16,7 +16,8 @@ public class Http1LimitTests
     [InlineData("GET HTTP://other.test:80 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "/  other.test:80")]
     [InlineData("OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "*  h")]
     [InlineData("GET /a%2fb%00%zz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "/a%2fb%00%zz  h")]
-    [InlineData("GET / HTTP/1.1\nHost: h\nConnection: close\n\n", "/  h")] // RFC 9112 §2.2: "MAY recognize a single LF as a line terminator"
+    [InlineData("GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", "/  ")]
+    [InlineData("GET / HTTP/1.1\r\nHost: [fe80::1%25eth0]:80\r\nConnection: close\r\n\r\n", "/  [fe80::1%25eth0]:80")]
     public async Task Targets_in_all_forms_are_understood(string request, string seen)
     {
         string answer = await Raw.ExchangeAsync(

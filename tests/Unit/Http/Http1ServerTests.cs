@@ -32,7 +32,7 @@ public class Http1ServerTests
         "GET /a/b?c=d%20e HTTP/1.1\r\nHost: h\r\nX-One:  two  \r\n\r\n",
         "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
         "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=\"v\"\r\nhello\r\n00a\r\n0123456789\r\n0\r\nX-Trailer: t\r\n\r\n",
-        "\r\nGET /lf HTTP/1.1\nHost: h\n\n",
+        "\r\nGET /after-an-empty-line HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET http://h.example:80/abs?q HTTP/1.1\r\nHost: h\r\n\r\n");
 
     [Theory, MemberData(nameof(Requests))]
@@ -103,6 +103,20 @@ public class Http1ServerTests
         { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\r\n\r\nhello", 400 },
         { "POST / HTTP/1.1\r\nHost: h\r\nX: a\rContent-Length: 5\r\n\r\n", 400 },
         { "GET / HTTP/1.1\rHost: h\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\nHost: h\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: h\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: h\r\n\n", 400 },
+        { "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: h\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: h/x\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: me@h\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: h, i\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n5c\r\nGPOST / HTTP/1.1\r\n\r\n0\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-encoding: cow\r\n\r\n0\r\n\r\n", 501 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nX: y\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\n\0Content-Length: 5\r\n\r\nhello", 400 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\0\r\n\r\nhello", 400 },
         { "GET / HTTP/11\r\nHost: h\r\n\r\n", 400 },
         { "GET relative HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
         { "GET /\r\n\r\n", 400 },
@@ -144,6 +158,13 @@ public class Http1ServerTests
     [InlineData("5\r\nhello\r\n0\r\nA: b\r\n folded\r\n\r\n")]
     [InlineData("5\nhello\r\n0\r\n\r\n")]
     [InlineData("5;ext\nhello\r\n0\r\n\r\n")]
+    [InlineData("5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("8000000000000000\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("10000000000000005\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("100000005\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nA: b\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\n\n")]
+    [InlineData("5\r\nhello\r\n0\r\nA : b\r\n\r\n")]
     [InlineData("-5\r\nhello\r\n0\r\n\r\n")]
     [InlineData("0x5\r\nhello\r\n0\r\n\r\n")]
     [InlineData(" 5\r\nhello\r\n0\r\n\r\n")]
@@ -303,6 +324,53 @@ public class Http1ServerTests
             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 409 Conflict\r\n", refused);
         Assert.Contains("Connection: close\r\n", refused);
+
+        // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is none.
+        Assert.StartsWith("HTTP/1.1 200 OK\r\n", await Raw.ExchangeAsync(EchoAsync, "POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi"));
+    }
+
+    [Fact]
+    public async Task Each_response_has_the_date()
+    {
+        DateTimeOffset before = DateTimeOffset.UtcNow;
+        await using Raw raw = new(Ok);
+        for (int i = 0; i < 2; i++)
+        {
+            await raw.SendAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            string head = await raw.ReadUntilAsync("\r\n\r\nOK");
+            int at = head.IndexOf("\r\nDate: ", StringComparison.Ordinal) + 8;
+            DateTimeOffset date = DateTimeOffset.ParseExact(head[at..(at + 29)], "R", System.Globalization.CultureInfo.InvariantCulture);
+            Assert.InRange(date, before.AddSeconds(-1), DateTimeOffset.UtcNow);
+            await Task.Delay(1100, TestContext.Current.CancellationToken); // the next second has its own
+            before = DateTimeOffset.UtcNow;
+        }
+    }
+
+    [Fact]
+    public async Task A_body_that_stands_still_ends_the_connection_and_a_slow_handler_does_not()
+    {
+        HttpServerOptions options = new() { BodyTimeout = TimeSpan.FromMilliseconds(300) };
+        TaskCompletionSource aborted = new();
+        await using Raw still = new(
+            async exchange =>
+            {
+                exchange.Aborted.UnsafeRegister(static t => ((TaskCompletionSource)t!).TrySetResult(), aborted);
+                await exchange.ReadBodyAsync();
+            }, options);
+        await still.SendAsync("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+        await still.Serving.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await aborted.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+
+        await using Raw slow = new(
+            async exchange =>
+            {
+                byte[] body = await exchange.ReadBodyAsync();
+                await Task.Delay(1500); // more than the limit, and a tick of the server's timer
+                exchange.Write(body);
+            }, options);
+        await slow.SendAsync("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+        await slow.SendAsync("hello");
+        Assert.StartsWith("HTTP/1.1 200 OK", await slow.ReadUntilAsync("\r\n\r\nhello"));
     }
 
     [Fact]

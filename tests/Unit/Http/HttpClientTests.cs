@@ -113,6 +113,7 @@ public class HttpClientTests
     [InlineData("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok")]
     [InlineData("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "")]
     [InlineData("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "")]
+    [InlineData("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", "hello")] // RFC 9112 §2.2
     public async Task Bodies_of_every_framing_arrive_in_any_pieces(string answer, string body)
     {
         foreach (int piece in (int[])[1, 2, 3, 7, int.MaxValue])
@@ -136,7 +137,167 @@ public class HttpClientTests
         Assert.Equal("unexpected EOF", cut.Message);
     }
 
+    [Fact]
+    public async Task A_folded_field_is_one_line_with_blanks()
+    {
+        // RFC 9112 §5.2.
+        foreach (int piece in (int[])[1, 5, int.MaxValue])
+        {
+            (HttpClient client, _) = ClientOf(Answering("HTTP/1.1 200 OK\r\nX-A: one\r\n \ttwo \r\n three\r\nX-B: b\r\nContent-Length: 0\r\n\r\n", piece));
+            await using HttpResponse response = await client.SendAsync(new HttpRequest { Target = "/" }, Token);
+            Assert.Equal(("one two three", "b"), (response.Headers["x-a"], response.Headers["x-b"]));
+        }
+    }
+
+    /// <summary>Sends a body that is asked for first; what the server heard after the head until the connection's end, and the answer.</summary>
+    private static async Task<(string Heard, int Status, bool Kept)> ExpectAsync(string first, string? afterBody, TimeSpan patience)
+    {
+        TaskCompletionSource<string> heard = new();
+        TaskCompletionSource ended = new();
+        HttpClientOptions options = new()
+        {
+            ExpectContinueTimeout = patience,
+            Connect = (_, _) =>
+            {
+                (TransportConnection near, TransportConnection far) = MemoryTransport.CreatePair();
+                _ = ServeAsync(far);
+                return new(near);
+            },
+        };
+        await using HttpClient client = new(HttpEndpoint.Unix("/unused"), options);
+        HttpRequest request = new()
+        {
+            Method = "PUT", Target = "/", ContentLength = 4, ExpectContinue = true,
+            Body = static async (writer, token) => await writer.WriteAsync("body"u8.ToArray(), token),
+        };
+        int status;
+        await using (HttpResponse response = await client.SendAsync(request, Token))
+        {
+            status = response.StatusCode;
+            await response.ReadBodyAsync(cancellationToken: Token);
+        }
+        // A connection that is not kept ends with the response, one that is when the client is disposed of.
+        bool kept = await Task.WhenAny(ended.Task, Task.Delay(200, Token)) != ended.Task;
+        return (await heard.Task.WaitAsync(TimeSpan.FromSeconds(10), Token), status, kept);
+
+        async Task ServeAsync(TransportConnection far)
+        {
+            StringBuilder all = new();
+            int head = 3;
+            bool answered = false, bodyAnswered = false;
+            try
+            {
+                for (bool open = true; open;)
+                {
+                    ReadResult read = await far.Input.ReadAsync();
+                    all.Append(Encoding.Latin1.GetString(read.Buffer.ToArray()));
+                    far.Input.AdvanceTo(read.Buffer.End);
+                    open = !read.IsCompleted;
+                    head = all.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4;
+                    if (head >= 4 && !answered)
+                    {
+                        Assert.Contains("\r\nExpect: 100-continue\r\n", all.ToString());
+                        answered = true;
+                        await far.Output.WriteAsync(Encoding.Latin1.GetBytes(first));
+                    }
+                    if (head >= 4 && all.Length == head + 4 && afterBody is not null && !bodyAnswered)
+                    {
+                        bodyAnswered = true;
+                        heard.TrySetResult(all.ToString(head, 4));
+                        await far.Output.WriteAsync(Encoding.Latin1.GetBytes(afterBody));
+                    }
+                }
+            }
+            catch (IOException)
+            {
+                // The client has dropped the connection.
+            }
+            heard.TrySetResult(head < 4 ? all.ToString() : all.ToString(head, all.Length - head));
+            ended.TrySetResult();
+        }
+    }
+
+    [Fact]
+    public async Task A_body_that_is_asked_for_first_is_sent_when_it_is_wanted()
+    {
+        const string Ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        TimeSpan never = TimeSpan.FromMinutes(5);
+        Assert.Equal(("body", 200, true), await ExpectAsync("HTTP/1.1 100 Continue\r\n\r\n", Ok, never));
+        Assert.Equal(("", 401, false), await ExpectAsync("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", null, never));
+        Assert.Equal(("", 417, false), await ExpectAsync("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n", null, never));
+        Assert.Equal(("body", 200, true), await ExpectAsync("", Ok, TimeSpan.FromMilliseconds(100))); // a server that does not know of it
+    }
+
+    [Fact]
+    public async Task Connecting_has_its_own_limit()
+    {
+        HttpClientOptions options = new()
+        {
+            ConnectTimeout = TimeSpan.FromMilliseconds(100),
+            Connect = static async (_, token) =>
+            {
+                await Task.Delay(Timeout.Infinite, token);
+                throw new InvalidOperationException();
+            },
+        };
+        await using HttpClient client = new(new HttpEndpoint { Host = "::1", Port = 5000 }, options);
+        IOException late = await Assert.ThrowsAsync<IOException>(async () => await client.SendAsync(new HttpRequest { Target = "/" }, Token));
+        Assert.Equal("dial tcp [::1]:5000: i/o timeout", late.Message);
+    }
+
     [Theory]
+    [InlineData(301, "GET", "GET", false)]
+    [InlineData(301, "HEAD", "HEAD", false)]
+    [InlineData(301, "POST", "GET", false)]
+    [InlineData(302, "POST", "GET", false)]
+    [InlineData(302, "PUT", "PUT", true)]
+    [InlineData(303, "POST", "GET", false)]
+    [InlineData(303, "PUT", "GET", false)]
+    [InlineData(303, "DELETE", "GET", false)]
+    [InlineData(303, "HEAD", "HEAD", false)]
+    [InlineData(307, "POST", "POST", true)]
+    [InlineData(308, "POST", "POST", true)]
+    [InlineData(308, "PATCH", "PATCH", true)]
+    public void A_redirect_keeps_method_and_body_or_neither(int status, string method, string next, bool body)
+    {
+        HttpRequest request = new()
+        {
+            Method = method, Target = "/a", ContentLength = 4, BodyCanBeSentAgain = true,
+            Headers = new HttpHeaders { { "Content-Type", "text/plain" }, { "Authorization", "Bearer x" }, { "X-A", "1" } },
+            Body = method is "GET" or "HEAD" or "DELETE" ? null : static (_, _) => ValueTask.CompletedTask,
+        };
+        HttpRequest followed = HttpRedirect.Next(request, status, new Uri("https://one.test/a"), new Uri("https://one.test/b?c=%20"))!;
+        Assert.Equal((next, "/b?c=%20", body, body ? 4L : null), (followed.Method, followed.Target, followed.Body is not null, followed.ContentLength));
+        Assert.Equal((body ? "text/plain" : null, "Bearer x", "1"), (followed.Headers["content-type"], followed.Headers["authorization"], followed.Headers["x-a"]));
+        // The first request is as it was.
+        Assert.Equal("text/plain", request.Headers["content-type"]);
+    }
+
+    [Theory]
+    [InlineData("https://one.test/b", true)]
+    [InlineData("https://one.test:443/b", true)]
+    [InlineData("http://one.test/b", false)]
+    [InlineData("https://one.test:8443/b", false)]
+    [InlineData("https://two.test/b", false)]
+    [InlineData("https://sub.one.test/b", false)]
+    public void Credentials_do_not_follow_to_another_origin(string to, bool kept)
+    {
+        HttpRequest request = new() { Target = "/", Headers = new HttpHeaders { { "Authorization", "Bearer x" }, { "Cookie", "a=b" }, { "Accept", "*/*" } } };
+        HttpRequest followed = HttpRedirect.Next(request, 307, new Uri("https://one.test/a"), new Uri(to))!;
+        Assert.Equal((kept, kept, true), (followed.Headers.Contains("Authorization"), followed.Headers.Contains("Cookie"), followed.Headers.Contains("Accept")));
+    }
+
+    [Fact]
+    public void A_body_that_is_gone_is_not_sent_again()
+    {
+        HttpRequest request = new() { Method = "POST", Target = "/", Body = static (_, _) => ValueTask.CompletedTask };
+        Assert.Null(HttpRedirect.Next(request, 307, new Uri("http://one.test/"), new Uri("http://one.test/b")));
+        Assert.Equal("GET", HttpRedirect.Next(request, 303, new Uri("http://one.test/"), new Uri("http://one.test/b"))!.Method);
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\n X: 1\r\n\r\n")]
     [InlineData("HTTP/1.1 2x0 OK\r\n\r\n")]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")]

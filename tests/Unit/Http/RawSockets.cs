@@ -16,6 +16,9 @@ internal static class RawSockets
     /// <summary>Writes all of <paramref name="data"/>.</summary>
     public static void Send(int fd, byte[] data, int count) => Check((int)send(fd, data, count, 0x4000), "send"); // MSG_NOSIGNAL
 
+    /// <summary>Writes what there is room for; -1 where there is none.</summary>
+    public static int TrySend(int fd, byte[] data) => (int)send(fd, data, data.Length, 0x4000 | 0x40); // MSG_NOSIGNAL, MSG_DONTWAIT
+
     /// <summary>Waits for <paramref name="count"/> octets.</summary>
     public static void Receive(int fd, byte[] buffer, int count)
     {

@@ -118,6 +118,25 @@ public class GrpcTests
         Assert.Equal("x", (await GetAsync(channel, "x")).Namespace.Name);
     }
 
+    [Theory]
+    [InlineData(false, RpcStatus.DeadlineExceeded)]
+    [InlineData(true, RpcStatus.Cancelled)]
+    public async Task A_deadline_is_told_by_who_cancelled_and_not_by_the_clock(bool clientGone, RpcStatus status)
+    {
+        RpcContext context = new()
+        {
+            Metadata = [], Cancelled = new CancellationToken(canceled: true), ClientGone = new CancellationToken(clientGone), Deadline = DateTimeOffset.UtcNow.AddMinutes(1),
+        };
+        Assert.Equal(status, (await RpcOutcome.OfAsync(new CancelledHandler(), null!, context))!.Status);
+    }
+
+    private sealed class CancelledHandler : RpcHandler
+    {
+        public override MessageParser RequestParser => GetNamespaceRequest.Parser;
+
+        public override ValueTask InvokeAsync(RpcServerCall call, RpcContext context) => throw new OperationCanceledException(context.Cancelled);
+    }
+
     [Fact]
     public async Task Cancelling_a_call_is_told_to_the_caller_and_leaves_the_connection()
     {
@@ -188,6 +207,13 @@ public class GrpcTests
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await channel.UnaryAsync(HealthMethods.Check, new HealthCheckRequest())).Status);
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await channel.UnaryAsync(HealthMethods.Check, new HealthCheckRequest { Service = "no" }));
         Assert.Equal((RpcStatus.NotFound, "unknown service"), (e.Status, e.Message));
+        foreach ((string service, HealthCheckResponse.Types.ServingStatus expected) in new[] { (ContentMethods.Service, HealthCheckResponse.Types.ServingStatus.Serving), ("no", HealthCheckResponse.Types.ServingStatus.ServiceUnknown) })
+        {
+            await using RpcCall<HealthCheckRequest, HealthCheckResponse> watch = await channel.ServerStreamAsync(HealthMethods.Watch, new HealthCheckRequest { Service = service });
+            Assert.Equal(expected, (await watch.ReadAsync())!.Status);
+            Task<HealthCheckResponse?> next = watch.ReadAsync().AsTask();
+            Assert.NotEqual(next, await Task.WhenAny(next, Task.Delay(100))); // it goes on watching
+        }
     }
 
     [Fact]
@@ -278,11 +304,42 @@ public class GrpcTests
     }
 
     [Fact]
+    public async Task Messages_cut_at_every_octet_are_read_alike()
+    {
+        Pipe whole = new();
+        GetNamespaceRequest[] sent = [new() { Name = "one" }, new(), new() { Name = new string('z', 400) }];
+        GrpcFraming.Write(whole.Writer, sent[0], 1000);
+        GrpcFraming.Write(whole.Writer, sent[1], 1000);
+        GrpcFraming.Write(whole.Writer, sent[2], 1000, compress: true);
+        await whole.Writer.FlushAsync();
+        byte[] octets = (await whole.Reader.ReadAsync()).Buffer.ToArray();
+        for (int cut = 0; cut <= octets.Length; cut++)
+        {
+            Pipe pipe = new();
+            Task<List<IMessage>> reading = CollectAsync(pipe.Reader);
+            await pipe.Writer.WriteAsync(octets.AsMemory(0, cut));
+            await Task.Yield();
+            await pipe.Writer.WriteAsync(octets.AsMemory(cut));
+            await pipe.Writer.CompleteAsync();
+            Assert.Equal(sent, await reading);
+        }
+
+        static async Task<List<IMessage>> CollectAsync(PipeReader reader)
+        {
+            List<IMessage> all = [];
+            while (await GrpcFraming.ReadAsync(reader, GetNamespaceRequest.Parser, 1000, "gzip", default) is { } message)
+                all.Add(message);
+            return all;
+        }
+    }
+
+    [Fact]
     public async Task What_is_not_gRPC_is_told_so_in_HTTP()
     {
         Http2ClientConnection client = new(Serve());
         Assert.Equal(405, (await client.SendAsync(new HttpRequest { Target = "/" })).StatusCode);
-        Assert.Equal(415, (await client.SendAsync(new HttpRequest { Method = "POST", Target = "/", Headers = new HttpHeaders { { "content-type", "text/plain" } } })).StatusCode);
+        foreach (string type in (string[])["text/plain", "application/grpc-web", "application/grpcx"])
+            Assert.Equal(415, (await client.SendAsync(new HttpRequest { Method = "POST", Target = "/", Headers = new HttpHeaders { { "content-type", type } } })).StatusCode);
     }
 
     [Theory]

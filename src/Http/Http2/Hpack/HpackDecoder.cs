@@ -8,6 +8,9 @@ internal sealed class HpackDecoder(int maxTableSize)
 {
     private readonly HpackDynamicTable _table = new(maxTableSize);
 
+    /// <summary>Changes whenever a block could mean something else than before.</summary>
+    public int Version => _table.Version;
+
     /// <summary>
     /// Decodes a block and adds its fields to <paramref name="fields"/>. A list beyond <paramref name="maxListSize"/> is still decoded to
     /// its end, since the table must follow, but the result is false and the fields are incomplete.

@@ -9,8 +9,39 @@ internal sealed class HpackEncoder
     /// <summary>More than this is not used even where the peer allows it: the table is searched field by field.</summary>
     public const int DefaultTableSize = 4096;
 
+    private const int MaxKept = 16;
+
     private readonly HpackDynamicTable _table = new(DefaultTableSize);
     private int? _smallestSize;
+
+    // The lists seen last, and of those seen twice the octets: the same list makes the same while the table does not change.
+    private readonly (List<HpackField>? Fields, int Version, byte[] Octets)[] _seen = new (List<HpackField>?, int, byte[])[2];
+    private int _nextSeen;
+
+    /// <summary>Makes a whole block. The list must not change afterwards.</summary>
+    public void WriteBlock(ArrayBufferWriter<byte> output, List<HpackField> fields)
+    {
+        int at = ReferenceEquals(_seen[0].Fields, fields) ? 0 : ReferenceEquals(_seen[1].Fields, fields) ? 1 : -1;
+        if (at >= 0 && _seen[at].Version == _table.Version && _smallestSize is null)
+        {
+            output.Write(_seen[at].Octets);
+            return;
+        }
+        Begin(output);
+        int version = _table.Version, start = output.WrittenCount;
+        foreach ((string name, string value) in fields)
+            Write(output, name, value);
+        if (at < 0)
+        {
+            at = _nextSeen;
+            _nextSeen ^= 1;
+            _seen[at] = (fields, -1, []);
+        }
+        else if (version == _table.Version && fields.Count <= MaxKept)
+        {
+            _seen[at] = (fields, version, output.WrittenSpan[start..].ToArray());
+        }
+    }
 
     /// <summary>Follows the peer's SETTINGS_HEADER_TABLE_SIZE; the next block says so (RFC 7541 §4.2).</summary>
     public void SetMaxTableSize(uint peerLimit)
@@ -37,17 +68,13 @@ internal sealed class HpackEncoder
     /// <summary>Adds a field; <paramref name="name"/> is in lower case.</summary>
     public void Write(IBufferWriter<byte> output, string name, string value)
     {
-        int nameIndex = 0;
         HpackField[] fields = HpackStaticTable.Fields;
-        for (int i = 0; i < fields.Length; i++)
+        int nameIndex = HpackStaticTable.Find(name);
+        for (int i = nameIndex; i > 0 && i <= fields.Length && fields[i - 1].Name == name; i++)
         {
-            if (fields[i].Name != name)
-                continue;
-            if (nameIndex == 0)
-                nameIndex = i + 1;
-            if (fields[i].Value == value && value.Length > 0)
+            if (fields[i - 1].Value == value && value.Length > 0)
             {
-                WriteInteger(output, 0x80, 7, i + 1);
+                WriteInteger(output, 0x80, 7, i);
                 return;
             }
         }

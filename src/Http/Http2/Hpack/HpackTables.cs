@@ -26,6 +26,19 @@ internal static class HpackStaticTable
         new("strict-transport-security", ""), new("transfer-encoding", ""), new("user-agent", ""), new("vary", ""), new("via", ""),
         new("www-authenticate", ""),
     ];
+
+    private static readonly Dictionary<string, int> s_byName = ByName();
+
+    /// <summary>The first index with a name, or 0. Entries with one name stand together.</summary>
+    public static int Find(string name) => s_byName.GetValueOrDefault(name);
+
+    private static Dictionary<string, int> ByName()
+    {
+        Dictionary<string, int> byName = new(Fields.Length, StringComparer.Ordinal);
+        for (int i = 0; i < Fields.Length; i++)
+            byName.TryAdd(Fields[i].Name, i + 1);
+        return byName;
+    }
 }
 
 /// <summary>The fields that one direction of a connection has seen, newest first (RFC 7541 §2.3.2), in a ring.</summary>
@@ -35,6 +48,9 @@ internal sealed class HpackDynamicTable(int maxSize)
     private int _newest;
 
     public int Count { get; private set; }
+
+    /// <summary>Grows with each change.</summary>
+    public int Version { get; private set; }
 
     public int Size { get; private set; }
 
@@ -46,6 +62,7 @@ internal sealed class HpackDynamicTable(int maxSize)
     /// <summary>§4.4: evicts until it fits; a field larger than the table empties it and is not an error.</summary>
     public void Add(in HpackField field)
     {
+        Version++;
         EvictTo(MaxSize - field.Size);
         if (field.Size > MaxSize)
             return;
@@ -65,6 +82,7 @@ internal sealed class HpackDynamicTable(int maxSize)
 
     public void Resize(int maxSize)
     {
+        Version++;
         MaxSize = maxSize;
         EvictTo(maxSize);
     }

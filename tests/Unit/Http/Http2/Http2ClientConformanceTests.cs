@@ -122,6 +122,56 @@ public class Http2ClientConformanceTests
         Assert.Empty(await (await response).ReadBodyAsync());
     }
 
+    [Fact]
+    public async Task S8_1_A_complete_answer_is_kept_though_the_rest_of_the_request_is_not_wanted()
+    {
+        (TransportConnection near, TransportConnection far) = MemoryTransport.CreatePair();
+        Http2ClientConnection client = new(near, "host");
+        Http2Peer server = new(far);
+        ReadResult preface = await far.Input.ReadAtLeastAsync(Http2Frame.Preface.Length);
+        far.Input.AdvanceTo(preface.Buffer.GetPosition(Http2Frame.Preface.Length));
+        await server.SendAsync(Settings, Http2Flags.None, 0, []);
+        TaskCompletionSource cancelled = new();
+        Task<HttpResponse> response = client.SendAsync(new HttpRequest
+        {
+            Method = "POST", Target = "/",
+            Body = async (writer, token) =>
+            {
+                using CancellationTokenRegistration registration = token.Register(cancelled.SetResult);
+                await writer.WriteAsync("beginning"u8.ToArray(), token);
+                await Task.Delay(Timeout.Infinite, token);
+            },
+        }).AsTask();
+        await server.ExpectAsync(Data);
+        await server.HeadersAsync(1, server.Block(":status:413"), end: false);
+        await server.DataAsync(1, "too much", end: true);
+        await server.SendAsync(RstStream, Http2Flags.None, 1, new byte[4]);
+        HttpResponse arrived = await response.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal((413, "too much"), (arrived.StatusCode, await arrived.ReadTextAsync()));
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10)); // and the body's writer is told
+        await server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task S8_2_Requests_are_what_HTTP_2_has_them_be()
+    {
+        (TransportConnection near, TransportConnection far) = MemoryTransport.CreatePair();
+        Http2ClientConnection client = new(near, "host");
+        Http2Peer server = new(far);
+        ReadResult preface = await far.Input.ReadAtLeastAsync(Http2Frame.Preface.Length);
+        far.Input.AdvanceTo(preface.Buffer.GetPosition(Http2Frame.Preface.Length));
+        await server.SendAsync(Settings, Http2Flags.None, 0, []);
+        HttpHeaders headers = new()
+        {
+            { "X-Upper", "1" }, { "Connection", "x" }, { "Proxy-Connection", "x" }, { "Keep-Alive", "x" }, { "Transfer-Encoding", "chunked" }, { "Upgrade", "tcp" }, { "Host", "other" },
+        };
+        _ = client.SendAsync(new HttpRequest { Target = "/p?q", Headers = headers }).AsTask();
+        Dictionary<string, string> fields = (await server.ExpectAsync(Headers)).Fields;
+        // §8.2: names in lower case; §8.2.2: no connection-specific fields; §8.3.1: ":authority" and no Host.
+        Assert.Equal([(":authority", "other"), (":method", "GET"), (":path", "/p?q"), (":scheme", "http"), ("x-upper", "1")], fields.Select(f => (f.Key, f.Value)).Order());
+        await server.DisposeAsync();
+    }
+
     [Theory]
     [InlineData("Upper:1")]
     [InlineData("connection:close")]

@@ -160,6 +160,19 @@ public class Http2ClientTests
     }
 
     [Fact]
+    public async Task A_request_that_was_begun_and_not_sent_when_the_connection_went_fails()
+    {
+        (TransportConnection near, TransportConnection far) = MemoryTransport.CreatePair();
+        Http2ClientConnection client = new(near);
+        Http2ClientResponse begun = client.Begin("POST", "/", new HttpHeaders(), hasBody: true);
+        await far.DisposeAsync();
+        await client.DisposeAsync();
+        begun.SendHead();
+        Http2StreamException lost = await Assert.ThrowsAsync<Http2StreamException>(() => begun.Arrived.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.True(lost.NotProcessed);
+    }
+
+    [Fact]
     public async Task A_lost_connection_fails_requests_and_bodies()
     {
         (Http2ClientConnection client, Http2Peer server) = await ConnectRawAsync();

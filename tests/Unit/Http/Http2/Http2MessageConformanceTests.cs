@@ -80,6 +80,14 @@ public class Http2MessageConformanceTests
     [InlineData("x\u00e9:1")]
     public Task S8_2_1_Names_are_of_lower_case_tokens(string field) => MalformedAsync([.. s_good, field]);
 
+    [Fact]
+    public async Task S8_2_1_A_name_has_no_colon()
+    {
+        await using Http2Target target = await Http2Target.OpenAsync();
+        await target.Peer.HeadersAsync(1, [.. target.Peer.Request("GET", "/"), 0x00, 3, (byte)'x', (byte)':', (byte)'a', 1, (byte)'v'], end: true);
+        await target.ExpectMalformedAsync();
+    }
+
     [Theory]
     [InlineData("x-a:a\0b")]
     [InlineData("x-a:a\rb")]
@@ -154,6 +162,17 @@ public class Http2MessageConformanceTests
         Http2Peer.Received end = await target.Peer.ExpectAsync(Http2FrameType.Headers, Http2FrameType.RstStream);
         if (end.Type == Http2FrameType.Headers)
             Assert.True(int.Parse(end.Fields[":status"]) >= 400);
+    }
+
+    [Fact]
+    public async Task H2_3_2_The_same_entry_may_be_in_the_table_twice()
+    {
+        await using Http2Target target = await Http2Target.OpenAsync();
+        byte[] literal = [0x40, 1, (byte)'n', 1, (byte)'v'];
+        await target.Peer.HeadersAsync(1, [.. target.Peer.Request("GET", "/"), .. literal, .. literal], end: true);
+        Assert.Equal("200", (await target.AnswerAsync(1)).Status);
+        await target.Peer.HeadersAsync(3, [0x82, 0x86, 0x84, 0x01, 4, .. "test"u8, 0xbe, 0xbf], end: true);
+        Assert.Equal("200", (await target.AnswerAsync(3)).Status);
     }
 
     [Fact]

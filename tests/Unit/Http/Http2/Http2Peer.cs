@@ -13,6 +13,7 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
 {
     private readonly HpackEncoder _encoder = new();
     private readonly HpackDecoder _decoder = new(4096);
+    private readonly SemaphoreSlim _sending = new(1);
     private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(30));
 
     public sealed record Received(Http2FrameType Type, Http2Flags Flags, int StreamId, byte[] Payload, Dictionary<string, string> Fields)
@@ -26,7 +27,8 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
 
     /// <summary>A server with <paramref name="handler"/> at the other end; the preface and empty settings are sent.</summary>
     public static async Task<(Http2Peer Peer, Task Serving)> ConnectAsync(
-        HttpRequestHandler handler, HttpServerOptions? options = null, CancellationToken stopping = default, bool greet = true)
+        HttpRequestHandler handler, HttpServerOptions? options = null, CancellationToken stopping = default, bool greet = true,
+        TimeProvider? time = null)
     {
         (TransportConnection client, TransportConnection server) = MemoryTransport.CreatePair();
         Task serving = ServeAsync();
@@ -40,7 +42,7 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
 
         async Task ServeAsync()
         {
-            await Http2Server.RunAsync(server, handler, options ?? new HttpServerOptions(), stopping);
+            await Http2Server.RunAsync(server, handler, options ?? new HttpServerOptions(), stopping, time);
             await server.DisposeAsync();
         }
     }
@@ -52,6 +54,16 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
         payload.CopyTo(frame, Http2Frame.HeaderBytes);
         return frame;
     }
+
+    private static byte Defined(Http2FrameType type) => type switch
+    {
+        Http2FrameType.Data => 0x09,
+        Http2FrameType.Headers => 0x2d,
+        Http2FrameType.PushPromise => 0x0c,
+        Http2FrameType.Continuation => 0x04,
+        Http2FrameType.Settings or Http2FrameType.Ping => 0x01,
+        _ => 0,
+    };
 
     public byte[] Block(params string[] fields)
     {
@@ -68,7 +80,19 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
     public byte[] Request(string method, string path, params string[] more) =>
         Block([$":method:{method}", ":scheme:http", $":path:{path}", ":authority:test", .. more]);
 
-    public async Task SendRawAsync(byte[] octets) => await transport.Output.WriteAsync(octets);
+    public async Task SendRawAsync(byte[] octets)
+    {
+        // Tests may send from more than one task.
+        await _sending.WaitAsync(_patience.Token);
+        try
+        {
+            await transport.Output.WriteAsync(octets);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
 
     public Task SendAsync(Http2FrameType type, Http2Flags flags, int streamId, byte[] payload) => SendRawAsync(Frame(type, flags, streamId, payload));
 
@@ -93,6 +117,19 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
         return SendAsync(Http2FrameType.Settings, Http2Flags.None, 0, payload);
     }
 
+    /// <summary>The frames of the next header block; they must follow each other.</summary>
+    public async Task<List<Received>> ReadBlockAsync()
+    {
+        List<Received> block = [await ExpectAsync(Http2FrameType.Headers)];
+        while ((block[^1].Flags & Http2Flags.EndHeaders) == 0)
+        {
+            Received next = (await ReadAsync())!;
+            Assert.Equal((Http2FrameType.Continuation, block[0].StreamId), (next.Type, next.StreamId));
+            block.Add(next);
+        }
+        return block;
+    }
+
     /// <summary>The next frame, or null at the end.</summary>
     public async Task<Received?> ReadAsync()
     {
@@ -102,12 +139,14 @@ internal sealed class Http2Peer(TransportConnection transport) : IAsyncDisposabl
             ReadOnlySequence<byte> buffer = result.Buffer;
             if (Http2Frame.TryRead(buffer, out Http2Frame frame) && buffer.Length >= Http2Frame.HeaderBytes + frame.Length)
             {
+                // RFC 9113 §4.1: what a type does not define "MUST be left unset", and so must the reserved bit.
+                Assert.Equal(0, buffer.Slice(5, 1).FirstSpan[0] >> 7);
+                Assert.Equal(0, (byte)frame.Flags & ~Defined(frame.Type));
                 byte[] payload = buffer.Slice(Http2Frame.HeaderBytes, frame.Length).ToArray();
                 transport.Input.AdvanceTo(buffer.GetPosition(Http2Frame.HeaderBytes + frame.Length));
                 List<HpackField> fields = [];
-                if (frame.Type == Http2FrameType.Headers)
+                if (frame.Type == Http2FrameType.Headers && frame.Has(Http2Flags.EndHeaders))
                 {
-                    Assert.True(frame.Has(Http2Flags.EndHeaders));
                     _decoder.Decode(payload, fields, 1 << 20);
                 }
                 return new(frame.Type, frame.Flags, frame.StreamId, payload, fields.ToDictionary(f => f.Name, f => f.Value));

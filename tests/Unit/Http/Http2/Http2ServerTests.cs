@@ -303,6 +303,47 @@ public class Http2ServerTests
     }
 
     [Fact]
+    public async Task S8_2_Fields_of_HTTP_1_become_what_HTTP_2_has_them_be()
+    {
+        string? cookie = null, host = null;
+        (Http2Peer peer, _) = await Http2Peer.ConnectAsync(exchange =>
+        {
+            cookie = exchange.RequestHeaders["Cookie"];
+            host = exchange.RequestHeaders["Host"];
+            foreach (string name in (string[])["X-Upper", "Connection", "Proxy-Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade"])
+                exchange.ResponseHeaders[name] = "v";
+            return ValueTask.CompletedTask;
+        });
+        await peer.HeadersAsync(1, peer.Block(":method:GET", ":scheme:http", ":path:/", ":authority:test", "host:TEST", "cookie:a=1", "cookie:b=2"), end: true);
+        Dictionary<string, string> head = (await peer.ResponseAsync(1)).Head;
+        Assert.Equal("v", head["x-upper"]); // §8.2
+        Assert.DoesNotContain(head.Keys, k => k is "connection" or "proxy-connection" or "keep-alive" or "transfer-encoding" or "upgrade"); // §8.2.2
+        Assert.Equal("a=1; b=2", cookie); // §8.2.3
+        Assert.Equal("test", host);       // §8.3.1
+        await peer.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task S4_3_A_long_block_is_sent_in_frames_that_nothing_comes_between()
+    {
+        (Http2Peer peer, _) = await Http2Peer.ConnectAsync(static exchange =>
+        {
+            for (int i = 0; i < 40; i++)
+                exchange.ResponseHeaders[$"x-{i}"] = new string((char)('a' + (i % 26)), 2000);
+            return ValueTask.CompletedTask;
+        });
+        for (int i = 0; i < 20; i++)
+            await peer.SendAsync(Http2FrameType.Ping, Http2Flags.None, 0, new byte[8]);
+        await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
+        for (int i = 0; i < 20; i++)
+            await peer.SendAsync(Http2FrameType.Ping, Http2Flags.None, 0, new byte[8]);
+        List<Http2Peer.Received> block = await peer.ReadBlockAsync();
+        Assert.InRange(block.Count, 2, 20);
+        Assert.All(block, f => Assert.InRange(f.Payload.Length, 0, 16_384));
+        await peer.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Head_has_the_fields_and_no_body()
     {
         (Http2Peer peer, _) = await Http2Peer.ConnectAsync(EchoAsync);

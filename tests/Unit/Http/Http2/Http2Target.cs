@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Text;
 using AotRuntime.Http;
 using AotRuntime.Http.Http2;
@@ -26,6 +27,9 @@ internal sealed class Http2Target : IAsyncDisposable
     /// <summary>What the server takes as one frame.</summary>
     public int MaxFrame { get; private set; } = 16384;
 
+    /// <summary>How many streams the server lets be open at once.</summary>
+    public int MaxStreams { get; private set; } = int.MaxValue;
+
     public static async Task<Http2Target> OpenAsync(bool greet = true, bool preface = true)
     {
         Http2Peer peer;
@@ -50,6 +54,8 @@ internal sealed class Http2Target : IAsyncDisposable
         {
             if (settings[i + 1] == (byte)Http2Setting.MaxFrameSize)
                 target.MaxFrame = (settings[i + 3] << 16) | (settings[i + 4] << 8) | settings[i + 5];
+            if (settings[i + 1] == (byte)Http2Setting.MaxConcurrentStreams)
+                target.MaxStreams = BinaryPrimitives.ReadInt32BigEndian(settings.AsSpan(i + 2));
         }
         await peer.SendAsync(Http2FrameType.Settings, Http2Flags.Ack, 0, []);
         return target;
@@ -126,6 +132,8 @@ internal sealed class Http2Target : IAsyncDisposable
         {
             Http2Peer.Received frame = await Peer.ExpectAsync(Http2FrameType.Headers, Http2FrameType.Data, Http2FrameType.RstStream, Http2FrameType.GoAway);
             Assert.True(frame.Type is Http2FrameType.Headers or Http2FrameType.Data, $"{frame.Type} {(frame.Type is Http2FrameType.RstStream or Http2FrameType.GoAway ? frame.Error : 0)}");
+            if (frame.Payload.Length > 0 && frame.Type == Http2FrameType.Data)
+                await Peer.SendAsync(Http2FrameType.WindowUpdate, 0, (uint)frame.Payload.Length);
             if (frame.StreamId != streamId)
                 continue;
             if (frame.Type == Http2FrameType.Headers && status.Length == 0)
@@ -138,10 +146,7 @@ internal sealed class Http2Target : IAsyncDisposable
                 return (length, status);
             }
             if (frame.Payload.Length > 0 && frame.Type == Http2FrameType.Data)
-            {
-                await Peer.SendAsync(Http2FrameType.WindowUpdate, 0, (uint)frame.Payload.Length);
                 await Peer.SendAsync(Http2FrameType.WindowUpdate, streamId, (uint)frame.Payload.Length);
-            }
         }
     }
 

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.IO.Pipelines;
 using AotRuntime.Http;
 using AotRuntime.Http.Http2;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AotRuntime.Tests.Unit.Http.Http2;
 
@@ -10,6 +11,24 @@ namespace AotRuntime.Tests.Unit.Http.Http2;
 public class Http2TimeoutTests
 {
     private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
+
+    /// <summary>A minute goes by, and the quarter by which a time may be overrun, in steps that let every timer of the connection run.</summary>
+    private static void Pass(FakeTimeProvider time)
+    {
+        for (int i = 0; i < 80; i++)
+            time.Advance(TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>The server has handled all that was sent before: it answers a PING of ours in order.</summary>
+    private static async Task SyncAsync(Http2Peer peer)
+    {
+        byte[] mark = "in-order"u8.ToArray();
+        await peer.SendAsync(Http2FrameType.Ping, Http2Flags.None, 0, mark);
+        while (!(await peer.ExpectAsync(Http2FrameType.Ping)).Payload.AsSpan().SequenceEqual(mark))
+        {
+        }
+    }
 
     private static async ValueTask Hang(HttpExchange exchange) => await Task.Delay(Timeout.Infinite, exchange.Aborted);
 
@@ -41,32 +60,43 @@ public class Http2TimeoutTests
     [Fact]
     public async Task A_silent_peer_is_asked_and_kept_while_it_answers()
     {
+        FakeTimeProvider time = new();
         TaskCompletionSource gone = new();
-        HttpServerOptions options = new() { Http2 = new Http2Options { KeepAliveInterval = s_short, KeepAliveTimeout = s_short } };
+        HttpServerOptions options = new() { Http2 = new Http2Options { KeepAliveInterval = s_minute, KeepAliveTimeout = s_minute } };
         (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(async exchange =>
         {
             using var registration = exchange.Aborted.Register(() => gone.TrySetResult());
             await gone.Task;
-        }, options);
+        }, options, time: time);
         await AcknowledgeAsync(peer);
         await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
+        await SyncAsync(peer);
         for (int i = 0; i < 3; i++)
         {
+            Pass(time);
             Http2Peer.Received ping = await peer.ExpectAsync(Http2FrameType.Ping);
             await peer.SendAsync(Http2FrameType.Ping, Http2Flags.Ack, 0, ping.Payload);
+            await SyncAsync(peer);
+            Assert.False(gone.Task.IsCompleted);
         }
-        Assert.False(gone.Task.IsCompleted);
-        await gone.Task.WaitAsync(TimeSpan.FromSeconds(10)); // the fourth is not answered
+        Pass(time);
+        await peer.ExpectAsync(Http2FrameType.Ping);
+        Pass(time); // the fourth is not answered
+        await gone.Task.WaitAsync(TimeSpan.FromSeconds(10));
         await serving.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
     [Fact]
     public async Task A_connection_without_requests_is_ended_in_good_order()
     {
-        (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(static _ => ValueTask.CompletedTask, new HttpServerOptions { IdleTimeout = s_short });
+        FakeTimeProvider time = new();
+        (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(
+            static _ => ValueTask.CompletedTask, new HttpServerOptions { IdleTimeout = s_minute }, time: time);
         await AcknowledgeAsync(peer);
         await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
         await peer.ResponseAsync(1);
+        await SyncAsync(peer);
+        Pass(time);
         Assert.Equal(Http2ErrorCode.NoError, (await peer.ExpectAsync(Http2FrameType.GoAway)).Error);
         Http2Peer.Received ping = await peer.ExpectAsync(Http2FrameType.Ping);
         await peer.SendAsync(Http2FrameType.Ping, Http2Flags.Ack, 0, ping.Payload);
@@ -75,13 +105,33 @@ public class Http2TimeoutTests
     }
 
     [Fact]
+    public async Task An_idle_client_that_does_not_answer_is_let_go()
+    {
+        FakeTimeProvider time = new();
+        (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(
+            static _ => ValueTask.CompletedTask, new HttpServerOptions { IdleTimeout = s_minute }, time: time);
+        await AcknowledgeAsync(peer);
+        await SyncAsync(peer);
+        Pass(time);
+        Assert.Equal(Http2ErrorCode.NoError, (await peer.ExpectAsync(Http2FrameType.GoAway)).Error);
+        Assert.False(serving.IsCompleted);
+        Pass(time);
+        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public async Task A_running_request_keeps_the_connection_from_being_idle()
     {
+        FakeTimeProvider time = new();
         TaskCompletionSource go = new();
-        (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(async _ => await go.Task, new HttpServerOptions { IdleTimeout = s_short });
+        (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(
+            async _ => await go.Task, new HttpServerOptions { IdleTimeout = s_minute }, time: time);
         await AcknowledgeAsync(peer);
         await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
-        await Task.Delay(s_short * 4);
+        await SyncAsync(peer);
+        for (int i = 0; i < 4; i++)
+            Pass(time);
+        await SyncAsync(peer);
         Assert.False(serving.IsCompleted);
         go.SetResult();
         Assert.Equal("200", (await peer.ResponseAsync(1)).Head[":status"]);
