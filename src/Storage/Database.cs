@@ -44,6 +44,9 @@ public sealed class Database : IDisposable
     /// <summary>The file.</summary>
     public string Path { get; }
 
+    /// <summary>Whether the file was new, or empty, when it was opened.</summary>
+    public bool IsNew { get; private set; }
+
     /// <summary>Where a damaged or unreadable file was moved to when this one was made in its place; null in the usual case. Report it.</summary>
     public string? SetAside { get; private init; }
 
@@ -182,6 +185,7 @@ public sealed class Database : IDisposable
             throw new StorageException(
                 string.Create(CultureInfo.InvariantCulture, $"{Path}: schema version {version} is newer than {schema.Count}"), raw.SQLITE_NOTADB);
         }
+        IsNew = version == 0;
         for (int next = (int)version; next < schema.Count; next++)
         {
             _writer.Execute("BEGIN IMMEDIATE");

@@ -1,118 +1,161 @@
 namespace AotRuntime.Tests.Functional;
 
-/// <summary>Each role beside the real programs: the wires are the public protocols.</summary>
-public sealed class SwapTests : IDisposable
+/// <summary>containerd, shim, runtime and ctr, each ours or the real one, beside each other: the wires are the public protocols.</summary>
+public sealed class SwapTests
 {
-    private readonly TempDir _dir = new();
-    private readonly NetNamespace _network = new();
-    private readonly List<Daemon> _daemons = [];
+    private const string Busybox = "127.0.0.1:5000/busybox:latest";
 
-    public void Dispose()
+    [Theory]
+    [InlineData("ours", "ours", "ours")]
+    [InlineData("ours", "ours", "runc")]
+    [InlineData("ours", "ours", "crun")]
+    [InlineData("ours", "real", "ours")]
+    [InlineData("ours", "real", "runc")]
+    [InlineData("real", "ours", "ours")]
+    [InlineData("real", "ours", "crun")]
+    [InlineData("real", "real", "ours")]
+    public void A_containers_life_under_any_containerd_shim_and_runtime(string containerd, string shim, string runtime)
     {
-        foreach (Daemon daemon in Enumerable.Reverse(_daemons))
-            daemon.Dispose();
-        Leftovers.KillProcessesOf(_dir.Path);
-        _network.Dispose();
-        _dir.Dispose();
-    }
+        using ContainerdStack stack = Stack(containerd, shim, runtime);
+        PullAndRun(stack, Programs.Peer("ctr"));
+        Assert.Contains("create", stack.RuntimeCalls, StringComparison.Ordinal);
 
-    [Fact]
-    public void Our_containerd_serves_the_real_ctr()
-    {
-        StartContainerd(Programs.Ours("containerd"), PathOf(("containerd-shim-runc-v2", true), ("runc", true)));
-        string ctr = Programs.Peer("ctr");
-        Assert.Contains("Server:", Ctr(ctr, "version").Succeeded().Output);
-        Assert.StartsWith("NAME", Ctr(ctr, "namespaces", "ls").Succeeded().Output);
-        PullAndRun(ctr);
-        Assert.Contains("127.0.0.1:5000/hello-world:latest", Ctr(ctr, "images", "ls").Succeeded().Output);
-        Assert.Contains("sha256:", Ctr(ctr, "content", "ls").Succeeded().Output);
-    }
+        string log = stack.Dir.File("out.log");
+        stack.Ctr("run", "-d", "--log-uri", $"file://{log}", Busybox, "b2", "sh", "-c",
+            "trap 'echo bye; exit 5' TERM; i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done").Succeeded();
+        int pid = PidOf(stack, "b2");
+        string program = new FileInfo($"/proc/{stack.Shims.Single()}/exe").ResolveLinkTarget(true)!.FullName;
+        Assert.Equal(shim == "ours" ? "aotruntime" : "containerd-shim-runc-v2", Path.GetFileName(program));
 
-    [Fact]
-    public void Our_ctr_drives_our_containerd()
-    {
-        StartContainerd(Programs.Ours("containerd"), PathOf(("containerd-shim-runc-v2", true), ("runc", true)));
-        PullAndRun(Programs.Ours("ctr"));
-    }
+        CommandResult exec = stack.Ctr("tasks", "exec", "--exec-id", "e1", "b2", "sh", "-c", "echo in; exit 3").Exited(3);
+        Assert.Equal("in\n", exec.Output);
+        stack.Ctr("tasks", "pause", "b2").Succeeded();
+        Assert.Contains("PAUSED", stack.Ctr("tasks", "ls").Succeeded().Output);
+        stack.Ctr("tasks", "resume", "b2").Succeeded();
+        Assert.Contains("pids.current", stack.Ctr("tasks", "metrics", "b2").Succeeded().Output);
+        Assert.Contains(pid.ToString(), stack.Ctr("tasks", "ps", "b2").Succeeded().Output);
 
-    [Fact]
-    public void Our_ctr_drives_the_real_containerd()
-    {
-        StartContainerd(Programs.Peer("containerd"), PathOf(("containerd-shim-runc-v2", false), ("runc", false)));
-        PullAndRun(Programs.Ours("ctr"));
+        // The daemon goes, the container ends meanwhile, and a new daemon knows how.
+        stack.Daemon.Kill();
+        new Command("kill", "-TERM", pid.ToString()).Run().Succeeded();
+        stack.StartAgain();
+        stack.WaitFor(list => list.Contains("STOPPED", StringComparison.Ordinal), "tasks", "ls");
+        Assert.Contains("exit code 5", stack.Ctr("tasks", "rm", "b2").Succeeded().Error);
+        stack.Ctr("containers", "rm", "b2").Succeeded();
+        string[] lines = File.ReadAllLines(log);
+        Assert.Equal("bye", lines[^1]);
+        Assert.Equal(Enumerable.Range(0, lines.Length - 1).Select(i => $"line {i}"), lines[..^1]);
+        stack.AssertNothingLeft();
     }
 
     [Theory]
-    [InlineData(true, true)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public void The_real_containerd_runs_our_shim_and_our_runc(bool ourShim, bool ourRunc)
+    [InlineData("ours", "ours")]
+    [InlineData("ours", "real")]
+    [InlineData("real", "ours")]
+    public void A_shim_that_is_killed_takes_its_container_along(string containerd, string shim)
     {
-        StartContainerd(Programs.Peer("containerd"), PathOf(("containerd-shim-runc-v2", ourShim), ("runc", ourRunc)));
-        PullAndRun(Programs.Peer("ctr"));
-        Assert.Empty(_dir.Mounts());
+        using ContainerdStack stack = Stack(containerd, shim, "ours");
+        stack.Ctr("images", "pull", "--plain-http", Busybox).Succeeded();
+        using Daemon events = new(new Command(Programs.Peer("ctr"), "--address", stack.Socket, "--namespace", stack.Namespace, "events") { NetworkOf = stack.NetworkOf });
+        stack.Ctr("run", "-d", "--null-io", Busybox, "b3", "sleep", "1000").Succeeded();
+        events.WaitUntil(() => events.Log.Contains("/tasks/start", StringComparison.Ordinal), "start event");
+        int pid = PidOf(stack, "b3");
+        new Command("kill", "-KILL", stack.Shims.Single().ToString()).Run().Succeeded();
+        events.WaitUntil(() => events.Log.Contains("/tasks/delete", StringComparison.Ordinal), "events of the end");
+        Assert.Matches("/tasks/exit .*\"exit_status\":137", events.Log);
+        Assert.True(Leftovers.IsGone(pid), "the container outlived its shim's burial");
+        Assert.DoesNotContain("b3", stack.Ctr("tasks", "ls").Succeeded().Output);
+        stack.Ctr("containers", "rm", "b3").Succeeded();
+        stack.AssertNothingLeft();
+    }
+
+    [Theory]
+    [InlineData("ours")]
+    [InlineData("real")]
+    public void Our_ctr_drives_any_containerd(string containerd)
+    {
+        using ContainerdStack stack = Stack(containerd, containerd, containerd == "ours" ? "ours" : "runc");
+        string ctr = Programs.Ours("ctr");
+        PullAndRun(stack, ctr);
+        stack.CtrOf(ctr, "run", "-d", "--null-io", Busybox, "b4", "sleep", "1000").Succeeded();
+        // Both look at the same things, and print them alike.
+        foreach (string[] list in (string[][])[
+            ["namespaces", "ls"], ["ns", "ls", "-q"], ["images", "ls"], ["images", "ls", "-q"], ["containers", "ls"], ["c", "ls", "-q"],
+            ["tasks", "ls"], ["t", "ls", "-q"], ["content", "ls", "-q"], ["snapshots", "ls"]])
+        {
+            Assert.Equal(stack.Ctr(list).Succeeded().Output, stack.CtrOf(ctr, list).Succeeded().Output);
+        }
+        Assert.Equal(
+            BlobsOf(stack.Ctr("content", "ls").Succeeded().Output), BlobsOf(stack.CtrOf(ctr, "content", "ls").Succeeded().Output));
+        stack.CtrOf(ctr, "tasks", "kill", "-s", "KILL", "b4").Succeeded();
+        stack.WaitFor(list => list.Contains("STOPPED", StringComparison.Ordinal), "tasks", "ls");
+        Assert.Contains("exit code 137", stack.CtrOf(ctr, "tasks", "rm", "b4").Succeeded().Error);
+        stack.CtrOf(ctr, "containers", "rm", "b4").Succeeded();
+        Assert.Equal($"{Busybox}\n", stack.CtrOf(ctr, "images", "rm", Busybox).Succeeded().Output);
+        stack.AssertNothingLeft();
     }
 
     [Fact]
-    public void Our_containerd_and_shim_run_the_real_runc()
+    public void The_layer_of_what_a_container_changed_is_the_real_containerds()
     {
-        StartContainerd(Programs.Ours("containerd"), PathOf(("containerd-shim-runc-v2", true), ("runc", false)));
-        PullAndRun(Programs.Peer("ctr"));
+        const string changes = "echo x >/tmp/f; rm /bin/wget; mkdir -p /new/dir; ln /tmp/f /new/hard; ln -s f /new/soft; chmod 700 /etc; mkfifo /new/fifo";
+        string[] layers = [.. new[] { "ours", "real" }.Select(whose =>
+        {
+            using ContainerdStack stack = Stack(whose, whose, "ours");
+            stack.Ctr("images", "pull", "--plain-http", Busybox).Succeeded();
+            stack.Ctr("run", "--null-io", Busybox, "d1", "sh", "-c", changes).Succeeded();
+            string plain = Layer(stack, "d1", "application/vnd.oci.image.layer.v1.tar", "tar");
+            // The same layer comes out of gzip.
+            Assert.Equal(plain, Layer(stack, "d1", "application/vnd.oci.image.layer.v1.tar+gzip", "gunzip | tar"));
+            return plain;
+        })];
+        Assert.Contains("bin/.wh.wget", layers[0]);
+        Assert.Equal(layers[1], layers[0]);
     }
 
     [Fact]
-    public void Our_dockerd_stands_on_the_real_containerd()
+    public void A_directory_that_was_made_anew_is_opaque_in_its_layer()
     {
-        StartContainerd(Programs.Peer("containerd"), PathOf(("containerd-shim-runc-v2", false), ("runc", false)));
-        using Stack stack = new(null, "--containerd", _dir.File("c.sock"));
-        Assert.Contains("Hello from AotRuntime!", stack.Docker("run", "--rm", "hello-world").Succeeded().Output);
-        stack.Docker("run", "--rm", "busybox", "sh", "-c", "exit 4").Exited(4);
+        using ContainerdStack stack = Stack("ours", "ours", "ours");
+        stack.Ctr("images", "pull", "--plain-http", Busybox).Succeeded();
+        stack.Ctr("run", "--null-io", Busybox, "d2", "sh", "-c", "rm -r /var/www; mkdir /var/www; echo y >/var/www/z").Succeeded();
+        string[] names = [.. Layer(stack, "d2", "application/vnd.oci.image.layer.v1.tar", "tar").Split('\n').Select(l => l.Split(' ')[^1])];
+        Assert.Equal(["var/", "var/www/", "var/www/.wh..wh..opq", "var/www/z"], names.Where(n => n.StartsWith("var/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
-    private void StartContainerd(string containerd, string path)
+    /// <summary>The entries of a layer, sorted, without times, which the machines' clocks give.</summary>
+    private static string Layer(ContainerdStack stack, string key, string mediaType, string tar)
     {
-        _daemons.Add(new Daemon(new Command(Programs.Ours("aotruntime"), "registry", "serve", TestImages.Root, "--listen", "127.0.0.1:5000") { NetworkOf = _network.Pid }));
-        File.WriteAllText(_dir.File("config.toml"),
-            $"""
-            version = 2
-            root = "{_dir.File("root")}"
-            state = "{_dir.File("state")}"
-            disabled_plugins = ["io.containerd.grpc.v1.cri"]
-            [grpc]
-              address = "{_dir.File("c.sock")}"
-            """);
-        Command command = new(containerd, "--config", _dir.File("config.toml")) { NetworkOf = _network.Pid };
-        command.Environment["PATH"] = path;
-        Daemon daemon = new(command);
-        _daemons.Add(daemon);
-        daemon.WaitUntil(() => Ctr(Programs.Peer("ctr"), "version").ExitCode == 0, "gRPC");
+        CommandResult list = stack.Beside("bash", "-c",
+            $"set -o pipefail; {Programs.Peer("ctr")} --address {stack.Socket} --namespace {stack.Namespace} snapshots diff --media-type {mediaType} {key} | {tar} --numeric-owner -tvf -").Run().Succeeded();
+        // -rw-r--r-- 0/0 2 2026-01-01 00:00 tmp/f
+        return string.Join('\n', list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => l.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries)).Select(f => $"{f[0]} {f[1]} {f[2]} {f[5]}").Order(StringComparer.Ordinal));
     }
 
-    /// <summary>A PATH whose first folder has ours or the real program under each name.</summary>
-    private string PathOf(params (string Name, bool Ours)[] programs)
-    {
-        string bin = _dir.File("bin").Made();
-        foreach ((string name, bool ours) in programs)
-            File.CreateSymbolicLink(Path.Combine(bin, name), ours ? Programs.Ours(name) : Programs.Peer(name));
-        return $"{bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    }
+    private static ContainerdStack Stack(string containerd, string shim, string runtime) => new(
+        Program("containerd", containerd), Program("containerd-shim-runc-v2", shim),
+        runtime == "ours" ? Programs.Ours("runc") : Programs.Peer(runtime));
 
-    private CommandResult Ctr(string ctr, params string[] arguments) =>
-        new Command(ctr, ["--address", _dir.File("c.sock"), .. arguments]) { NetworkOf = _network.Pid }.Run();
+    private static string Program(string name, string whose) => whose == "ours" ? Programs.Ours(name) : Programs.Peer(name);
 
-    private void Pull(string ctr)
+    private static int PidOf(ContainerdStack stack, string id) => int.Parse(
+        stack.Ctr("tasks", "ls").Succeeded().Output.Split('\n').Single(l => l.StartsWith(id + " ", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+
+    private static void PullAndRun(ContainerdStack stack, string ctr)
     {
         foreach (string image in (string[])["hello-world", "busybox"])
-            Ctr(ctr, "images", "pull", "--plain-http", $"127.0.0.1:5000/{image}:latest").Succeeded();
-    }
-
-    private void PullAndRun(string ctr)
-    {
-        Pull(ctr);
-        Assert.Contains("Hello from AotRuntime!", Ctr(ctr, "run", "--rm", "127.0.0.1:5000/hello-world:latest", "h1").Succeeded().Output);
-        CommandResult result = Ctr(ctr, "run", "--rm", "127.0.0.1:5000/busybox:latest", "b1", "sh", "-c", "echo out; echo err >&2; exit 7").Exited(7);
+            stack.CtrOf(ctr, "images", "pull", "--plain-http", $"127.0.0.1:5000/{image}:latest").Succeeded();
+        Assert.Contains("Server:", stack.CtrOf(ctr, "version").Succeeded().Output);
+        Assert.Contains("Hello from AotRuntime!", stack.CtrOf(ctr, "run", "--rm", "127.0.0.1:5000/hello-world:latest", "h1").Succeeded().Output);
+        CommandResult result = stack.CtrOf(ctr, "run", "--rm", Busybox, "b1", "sh", "-c", "echo out; echo err >&2; exit 7").Exited(7);
         Assert.Equal("out\n", result.Output);
         Assert.Contains("err\n", result.Error);
-        Assert.DoesNotContain("b1", Ctr(ctr, "containers", "ls").Succeeded().Output);
+        Assert.DoesNotContain("b1", stack.CtrOf(ctr, "containers", "ls").Succeeded().Output);
     }
+
+    /// <summary>The lines of <c>content ls</c>, without the age, which is told to the second, and the labels, whose order is Go's whim.</summary>
+    private static IEnumerable<string> BlobsOf(string list) =>
+        list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(l => l.Split('\t', StringSplitOptions.RemoveEmptyEntries)).Select(f => $"{f[0]} {f[1]}");
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AotRuntime.Rpc;
 
 namespace AotRuntime.Containerd;
@@ -6,25 +7,33 @@ namespace AotRuntime.Containerd;
 internal static class ContentDigest
 {
     /// <summary>Whether the text is a digest of an algorithm that we can compute.</summary>
-    public static bool IsValid(string digest)
+    public static bool IsValid(string digest) => Problem(digest) is null;
+
+    /// <summary>What is wrong with a digest, in the words of OCI's go-digest; null for nothing.</summary>
+    public static string? Problem(string digest)
     {
         int colon = digest.IndexOf(':', StringComparison.Ordinal);
-        int length = colon < 0 ? 0 : digest[..colon] switch
+        if (colon <= 0 || colon + 1 == digest.Length)
+            return "invalid checksum digest format";
+        int length = digest[..colon] switch
         {
             "sha256" => 64,
             "sha384" => 96,
             "sha512" => 128,
             _ => 0,
         };
-        if (length == 0 || digest.Length != colon + 1 + length)
-            return false;
-        foreach (char c in digest.AsSpan(colon + 1))
-        {
-            if (c is not ((>= '0' and <= '9') or (>= 'a' and <= 'f')))
-                return false;
-        }
-        return true;
+        if (length == 0)
+            return "unsupported digest algorithm";
+        if (digest.Length != colon + 1 + length)
+            return "invalid checksum digest length";
+        return digest.AsSpan(colon + 1).ContainsAnyExcept("0123456789abcdef") ? "invalid checksum digest format" : null;
     }
+
+    /// <summary>The algorithm of a valid digest; SHA-256 where the digest is not known yet.</summary>
+    public static HashAlgorithmName Algorithm(string digest) =>
+        digest.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512
+        : digest.StartsWith("sha384:", StringComparison.Ordinal) ? HashAlgorithmName.SHA384
+        : HashAlgorithmName.SHA256;
 
     /// <summary>Checks a digest that came with a request.</summary>
     public static void Check(string digest)

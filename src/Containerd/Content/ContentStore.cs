@@ -58,6 +58,14 @@ internal sealed class ContentStore
         }
     }
 
+    /// <summary>Whether a blob is what its name says. Reads all of it.</summary>
+    public bool Verify(string digest)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(ContentDigest.Algorithm(digest));
+        HashFile(BlobPath(digest), hash);
+        return digest.EndsWith($":{Convert.ToHexStringLower(hash.GetHashAndReset())}", StringComparison.Ordinal);
+    }
+
     /// <summary>Removes a blob that no record names; the caller holds <see cref="Placing"/> for writing.</summary>
     public void Remove(string digest) => File.Delete(BlobPath(digest));
 

@@ -10,6 +10,7 @@ internal sealed class ContentWriter : IDisposable
     private readonly ContentStore _store;
     private readonly string _folder;
     private readonly HashAlgorithmName _algorithm;
+    private readonly bool _resumed;
     private SafeFileHandle? _data;
     private IncrementalHash _hash;
 
@@ -24,6 +25,7 @@ internal sealed class ContentWriter : IDisposable
         _hash = hash;
         _algorithm = algorithm;
         Offset = offset;
+        _resumed = offset > 0;
         Total = total;
         StartedAt = startedAt;
         UpdatedAt = updatedAt;
@@ -72,18 +74,20 @@ internal sealed class ContentWriter : IDisposable
     {
         string actual = Digest;
         if (expected.Length > 0 && expected != actual)
+        {
+            // What an earlier try left may be what is wrong (a power cut in the middle of it): the next one shall not build on it again.
+            if (_resumed)
+                Truncate();
             throw ContainerdError.FailedPrecondition($"unexpected commit digest {actual}, expected {expected}");
+        }
 
         string target = _store.BlobPath(actual);
         string blobs = Path.GetDirectoryName(target)!;
         Directory.CreateDirectory(blobs);
-        if (!File.Exists(target))
-        {
-            string data = Path.Combine(_folder, "data");
-            File.SetUnixFileMode(Data, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
-            File.Move(data, target);
-            ContentStore.SyncFolder(blobs);
-        }
+        // In place of what may be there: this one has just been checked.
+        File.SetUnixFileMode(Data, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        File.Move(Path.Combine(_folder, "data"), target, overwrite: true);
+        ContentStore.SyncFolder(blobs);
         Close();
         Directory.Delete(_folder, recursive: true);
         return actual;

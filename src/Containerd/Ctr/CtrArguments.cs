@@ -70,3 +70,6 @@ internal sealed class CtrArguments
 
 /// <summary>What ends a command, in the words that are printed.</summary>
 internal sealed class CtrException(string message) : Exception(message);
+
+/// <summary>A command that is not there.</summary>
+internal sealed class CtrUsageException(string command) : Exception($"No help topic for '{command}'");

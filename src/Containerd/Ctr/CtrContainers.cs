@@ -5,6 +5,7 @@ using System.Text.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Containers;
 using AotRuntime.Rpc.Containerd.Snapshots;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AotRuntime.Containerd.Ctr;
 
@@ -47,7 +48,7 @@ internal static class CtrContainers
                     }
                     catch (RpcException e)
                     {
-                        Console.Error.WriteLine($"ctr: failed to delete container \"{id}\": {e.Message}");
+                        Console.Error.WriteLine($"ctr: {e.Message}");
                         code = 1;
                     }
                 }
@@ -113,11 +114,25 @@ internal static class CtrContainers
                     json.WriteBase64String("value", options.Value.Span);
                     json.WriteEndObject();
                 }
+                else
+                {
+                    json.WriteNull("Options");
+                }
                 json.WriteEndObject();
                 json.WriteString("SnapshotKey", container.SnapshotKey);
                 json.WriteString("Snapshotter", container.Snapshotter);
-                json.WriteString("CreatedAt", container.CreatedAt?.ToDateTimeOffset().ToString("yyyy-MM-ddTHH:mm:ss.fffffffK", System.Globalization.CultureInfo.InvariantCulture));
-                json.WriteString("UpdatedAt", container.UpdatedAt?.ToDateTimeOffset().ToString("yyyy-MM-ddTHH:mm:ss.fffffffK", System.Globalization.CultureInfo.InvariantCulture));
+                json.WriteString("CreatedAt", Time(container.CreatedAt));
+                json.WriteString("UpdatedAt", Time(container.UpdatedAt));
+                json.WriteStartObject("Extensions");
+                foreach ((string key, Any value) in container.Extensions)
+                {
+                    json.WriteStartObject(key);
+                    json.WriteString("type_url", value.TypeUrl);
+                    json.WriteBase64String("value", value.Value.Span);
+                    json.WriteEndObject();
+                }
+                json.WriteEndObject();
+                json.WriteString("SandboxID", container.Sandbox);
                 json.WritePropertyName("Spec");
                 WriteSpec(json, container);
                 json.WriteEndObject();
@@ -125,6 +140,10 @@ internal static class CtrContainers
         }
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
+
+    // Go's RFC3339Nano: no more digits than the time has.
+    private static string? Time(Timestamp? time) =>
+        time?.ToDateTimeOffset().ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFF'Z'", System.Globalization.CultureInfo.InvariantCulture);
 
     private static void WriteSpec(Utf8JsonWriter json, Container container)
     {

@@ -32,16 +32,19 @@ internal static class CtrContent
         if (command != "list")
             throw CtrRole.Unknown(command);
         CtrArguments args = CtrArguments.Parse(rest, "quiet,q");
-        Console.Out.Write(args.Has("quiet") ? "" : "DIGEST\tSIZE\tAGE\tLABELS\n");
+        var table = new CtrTable(1, 0, "DIGEST", "SIZE", "AGE", "LABELS");
         await foreach (ListContentResponse list in client.StreamAsync(ContentMethods.List, new ListContentRequest()).ConfigureAwait(false))
         {
             foreach (Info info in list.Info)
             {
-                Console.Out.WriteLine(args.Has("quiet")
-                    ? info.Digest
-                    : $"{info.Digest}\t{Size(info.Size)}\t{Age(info.CreatedAt)}\t{CtrRole.Labels(info.Labels, "-")}");
+                if (args.Has("quiet"))
+                    Console.Out.WriteLine(info.Digest);
+                else
+                    table.Add(info.Digest, Size(info.Size), Age(info.CreatedAt), CtrRole.Labels(info.Labels, "-"));
             }
         }
+        if (!args.Has("quiet"))
+            Console.Out.Write(table.FormatWithTabs());
         return 0;
     }
 

@@ -29,6 +29,10 @@ internal static class CtrImages
                         await client.CallAsync(ImagesMethods.Delete, new DeleteImageRequest { Name = name, Sync = args.Has("sync") }).ConfigureAwait(false);
                         Console.Out.WriteLine(name);
                     }
+                    catch (RpcException e) when (e.Status == RpcStatus.NotFound)
+                    {
+                        Console.Error.WriteLine($"{name}: image not found");
+                    }
                     catch (RpcException e)
                     {
                         Console.Error.WriteLine($"ctr: unable to delete {name}: {e.Message}");

@@ -44,6 +44,11 @@ public static class CtrRole
         {
             return Fail(e.Message);
         }
+        catch (CtrUsageException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 3;
+        }
         catch (Exception e) when (e is CtrException or IOException or Images.Registry.RegistryException or Images.ReferenceException)
         {
             return Fail(e.Message);
@@ -66,7 +71,7 @@ public static class CtrRole
         }
         if (global.Has("version"))
         {
-            Console.Out.WriteLine($"ctr github.com/containerd/containerd {CtrVersion.Text}");
+            Console.Out.WriteLine($"ctr github.com/containerd/containerd {VersionService.Version}");
             return 0;
         }
         string address = global.Value("address") ?? Environment.GetEnvironmentVariable("CONTAINERD_ADDRESS") ?? DefaultAddress;
@@ -83,27 +88,30 @@ public static class CtrRole
             case "events" or "event":
                 return await CtrEvents.RunAsync(client).ConfigureAwait(false);
             case "namespaces" or "namespace" or "ns":
-                return await Sub(rest, command, (name, a) => CtrNamespaces.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrNamespaces.RunAsync(client, name, a)).ConfigureAwait(false);
             case "images" or "image" or "i":
-                return await Sub(rest, command, (name, a) => CtrImages.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrImages.RunAsync(client, name, a)).ConfigureAwait(false);
             case "content":
-                return await Sub(rest, command, (name, a) => CtrContent.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrContent.RunAsync(client, name, a)).ConfigureAwait(false);
             case "containers" or "container" or "c":
-                return await Sub(rest, command, (name, a) => CtrContainers.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrContainers.RunAsync(client, name, a)).ConfigureAwait(false);
             case "tasks" or "task" or "t":
-                return await Sub(rest, command, (name, a) => CtrTasks.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrTasks.RunAsync(client, name, a)).ConfigureAwait(false);
             case "snapshots" or "snapshot":
-                return await Sub(rest, command, (name, a) => CtrSnapshots.RunAsync(client, name, a)).ConfigureAwait(false);
+                return await Sub(rest, (name, a) => CtrSnapshots.RunAsync(client, name, a)).ConfigureAwait(false);
             default:
-                throw new CtrException($"No help topic for '{command}'");
+                throw new CtrUsageException(command);
         }
     }
 
     // A subcommand's other names are folded into one.
-    private static Task<int> Sub(List<string> rest, string command, Func<string, List<string>, Task<int>> run)
+    private static Task<int> Sub(List<string> rest, Func<string, List<string>, Task<int>> run)
     {
         if (rest.Count == 0)
-            throw new CtrException($"'{command}' needs a subcommand");
+        {
+            Console.Out.Write(Usage);
+            return Task.FromResult(0);
+        }
         string name = rest[0] switch
         {
             "ls" or "list" => "list",
@@ -115,7 +123,7 @@ public static class CtrRole
     }
 
     /// <summary>For a subcommand that is not there.</summary>
-    internal static CtrException Unknown(string name) => new($"No help topic for '{name}'");
+    internal static CtrUsageException Unknown(string name) => new(name);
 
     /// <summary>Labels as lists show them: <c>a=b,c=d</c>, or a dash.</summary>
     internal static string Labels(IEnumerable<KeyValuePair<string, string>> labels, string none = "")

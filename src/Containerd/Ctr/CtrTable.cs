@@ -10,6 +10,23 @@ internal sealed class CtrTable(int minimum, int padding, params string[] header)
     /// <summary>Adds a row.</summary>
     public void Add(params string[] cells) => _rows.Add(cells);
 
+    /// <summary>The text with tabs between the columns, as many as align them on stops of eight; nothing after the last one.</summary>
+    public string FormatWithTabs()
+    {
+        const int stop = 8;
+        int[] widths = new int[header.Length];
+        for (int i = 0; i < widths.Length; i++)
+            widths[i] = (_rows.Max(row => row[i].Length) + stop - 1) / stop * stop;
+        var text = new StringBuilder();
+        foreach (string[] row in _rows)
+        {
+            for (int i = 0; i < row.Length - 1; i++)
+                text.Append(row[i]).Append('\t', (widths[i] - row[i].Length + stop - 1) / stop);
+            text.Append(row[^1]).Append('\n');
+        }
+        return text.ToString();
+    }
+
     /// <summary>The text.</summary>
     /// <param name="padLast">Whether the last column ends in a tab too, and so is padded like the others.</param>
     public string Format(bool padLast = true)

@@ -35,16 +35,15 @@ internal static class CtrTasks
             case "remove":
             {
                 CtrArguments args = CtrArguments.Parse(rest, "force,f", "exec-id=");
-                int code = 0;
                 foreach (string id in args.Positional)
                 {
                     if (args.Has("force"))
                         await KillAsync(client, id).ConfigureAwait(false);
                     DeleteResponse gone = await client.CallAsync(TasksMethods.Delete, new DeleteTaskRequest { ContainerId = id }).ConfigureAwait(false);
                     if (gone.ExitStatus != 0)
-                        code = (int)gone.ExitStatus;
+                        Console.Error.WriteLine($"task {id} exit with non-zero exit code {gone.ExitStatus}");
                 }
-                return code;
+                return 0;
             }
             case "exec":
                 return await ExecAsync(client, CtrArguments.Parse(rest, "exec-id=", "tty,t", "detach,d", "cwd=", "user=")).ConfigureAwait(false);

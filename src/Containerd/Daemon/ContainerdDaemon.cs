@@ -21,6 +21,7 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
     private readonly MetadataStore _metadata;
     private readonly GarbageCollector _collector;
     private readonly ShimManager _shims;
+    private readonly ContainersService _containers;
     private readonly EventExchange _events = new();
     private readonly RpcServiceTable _grpc = new();
     private readonly RpcServiceTable _ttrpc = new();
@@ -29,32 +30,44 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
     {
         _config = config;
         _logger = logger;
+        string root = OwnRoot(config.Root);
+        if (root != config.Root)
+        {
+            LogForeign(logger, config.Root, root);
+            config.Root = root;
+        }
         MakeFolder(config.Root);
         // Nobody but root has business with blobs and snapshots (CVE-2024-25621); an older, passable folder is closed too.
         File.SetUnixFileMode(config.Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         MakeFolder(config.State);
         _lock = LockRoot(config.Root);
 
-        _metadata = new MetadataStore(Path.Combine(config.Root, "io.containerd.metadata.v1.sqlite", "meta.db"));
+        _metadata = new MetadataStore(DatabaseIn(config.Root));
         Database database = _metadata.Database;
         if (database.SetAside is not null)
             LogSetAside(logger, database.SetAside, database.SetAsideReason);
         ContentStore content = new(Path.Combine(config.Root, "io.containerd.content.v1.content"));
         _collector = new GarbageCollector(_metadata, content, _events, logger);
 
-        List<SnapshotStore> snapshotters = Snapshotters(database.SetAside is not null, out List<(string, string)> failed);
+        // Blobs and snapshots without any record are no leftovers to sweep away: the database was lost, or emptied by a power cut.
+        List<SnapshotStore> snapshotters = Snapshotters(recordsLost: database.IsNew, out List<(string, string)> failed);
         _collector.Snapshotters = snapshotters;
-        bool lostOnce = Directory.EnumerateFiles(Path.GetDirectoryName(database.Path)!, "*.corrupt-*").Any();
-        _collector.CleanUp(keepBlobs: lostOnce);
+        if (database.IsNew && database.SetAside is null && content.Blobs().Any())
+        {
+            File.WriteAllText($"{database.Path}.lost-{DateTime.UtcNow.ToString("yyyyMMddTHHmmss", CultureInfo.InvariantCulture)}", "");
+            LogLost(logger, database.Path);
+        }
+        _collector.CleanUp(keepBlobs: LostRecordsOnce(Path.GetDirectoryName(database.Path)!));
 
         _shims = new ShimManager(
             Path.Combine(config.State, "io.containerd.runtime.v2.task"), Path.Combine(config.Root, "io.containerd.runtime.v2.task"),
             new ShimCommand(config.Address, config.TtrpcAddress, debug), _events, logger);
 
         ContentService contents = new(_metadata, content, _events, _collector);
-        ContainersService containers = new(_metadata, _events, _collector);
+        _containers = new ContainersService(_metadata, _events, _collector);
         EventsService events = new(_events);
         GrpcHealth.AddTo(_grpc);
+        GrpcReflection.AddTo(_grpc);
         VersionService.Register(_grpc);
         new IntrospectionService(config.Root, _shims, snapshotters.Select(s => s.Name), failed).Register(_grpc);
         new NamespacesService(_metadata, _events).Register(_grpc);
@@ -63,8 +76,8 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         new SnapshotsService(snapshotters, _events, _collector).Register(_grpc);
         new DiffService(contents, content, logger).Register(_grpc);
         new LeasesService(_metadata, _collector).Register(_grpc);
-        containers.Register(_grpc);
-        new TasksService(containers, _shims).Register(_grpc);
+        _containers.Register(_grpc);
+        new TasksService(_containers, _shims).Register(_grpc);
         events.Register(_grpc);
         events.RegisterTtrpc(_ttrpc);
     }
@@ -118,8 +131,9 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         // Shims that died report through ttrpc as living ones do: listen before loading.
         await using TransportListener ttrpcListener = Listen(_config.TtrpcAddress);
         Task ttrpc = new TtrpcServer(_ttrpc).RunAsync(ttrpcListener, stopping);
-        await _shims.LoadAsync((ns, id) =>
-            _metadata.Database.Read(s => _metadata.Containers.Get(s, ns, id))?.Runtime?.Name).ConfigureAwait(false);
+        await _shims.LoadAsync(
+            (ns, id) => _metadata.Database.Read(s => _metadata.Containers.Get(s, ns, id))?.Runtime?.Name,
+            shim => _containers.Adopt(shim.Namespace, shim.Id, shim.Bundle.ReadSpec())).ConfigureAwait(false);
 
         await using TransportListener grpcListener = Listen(_config.Address);
         HttpServer server = new(new GrpcServer(_grpc).HandleAsync);
@@ -179,6 +193,22 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
         bool IsDisabled(string plugin) => _config.DisabledPlugins.Contains(plugin);
     }
 
+    private static string DatabaseIn(string root) => Path.Combine(root, "io.containerd.metadata.v1.sqlite", "meta.db");
+
+    /// <summary>
+    /// A folder of our own where the root is the original containerd's: each of the two would take the other's blobs and snapshots,
+    /// which it has no records of, for garbage.
+    /// </summary>
+    private static string OwnRoot(string root)
+    {
+        string own = Path.Combine(root, "aotruntime");
+        bool foreign = Directory.Exists(Path.Combine(root, "io.containerd.metadata.v1.bolt")) && !File.Exists(DatabaseIn(root));
+        return foreign || File.Exists(DatabaseIn(own)) ? own : root;
+    }
+
+    private static bool LostRecordsOnce(string folder) => Directory.EnumerateFileSystemEntries(folder)
+        .Any(f => f.Contains(".corrupt-", StringComparison.Ordinal) || f.Contains(".lost-", StringComparison.Ordinal));
+
     private static FileStream LockRoot(string root)
     {
         string path = Path.Combine(root, "containerd.lock");
@@ -232,6 +262,12 @@ internal sealed partial class ContainerdDaemon : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the metadata database could not be read and was set aside; starting with an empty one")]
     private static partial void LogSetAside(ILogger logger, string file, string? reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the root folder has the store of another containerd, which is left alone")]
+    private static partial void LogForeign(ILogger logger, string root, string instead);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the metadata database is missing or empty though there are blobs; they are kept, and snapshots are set aside")]
+    private static partial void LogLost(ILogger logger, string file);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "overlayfs is not usable here")]
     private static partial void LogNoOverlay(ILogger logger, string reason);

@@ -56,11 +56,11 @@ internal sealed class EventExchange
     private static void CheckTopic(string topic)
     {
         if (topic.Length == 0)
-            throw ContainerdError.InvalidArgument("envelope topic must not be empty");
+            throw ContainerdError.InvalidArgument("envelope topic \"\": must not be empty");
         if (topic[0] != '/')
-            throw ContainerdError.InvalidArgument("envelope topic must start with '/'");
+            throw ContainerdError.InvalidArgument($"envelope topic \"{topic}\": must start with '/'");
         if (topic.Length == 1)
-            throw ContainerdError.InvalidArgument("envelope topic must have at least one component");
+            throw ContainerdError.InvalidArgument($"envelope topic \"{topic}\": must have at least one component");
         foreach (string part in topic[1..].Split('/'))
         {
             try
@@ -69,7 +69,7 @@ internal sealed class EventExchange
             }
             catch (RpcException e)
             {
-                throw new RpcException(e.Status, $"envelope topic has invalid component \"{part}\": {e.Message}");
+                throw new RpcException(e.Status, $"envelope topic \"{topic}\": failed validation on component \"{part}\": {e.Message}");
             }
         }
     }

@@ -33,7 +33,7 @@ internal ref struct FilterParser(string text)
             if (_at == _text.Length)
                 return [.. selectors];
             if (_text[_at] != ',')
-                throw Error($"unexpected input: '{_text[_at..]}'");
+                throw Error($"unexpected input: {_text[_at]}", _at);
             _at++;
         }
     }
@@ -51,18 +51,9 @@ internal ref struct FilterParser(string text)
         if (_at == _text.Length || _text[_at] == ',')
             return new Filter.Selector([.. path], Filter.Operator.Present, "");
 
-        ReadOnlySpan<char> rest = _text.AsSpan(_at);
-        Filter.Operator op;
-        if (rest.StartsWith("==", StringComparison.Ordinal))
-            op = Filter.Operator.Equal;
-        else if (rest.StartsWith("!=", StringComparison.Ordinal))
-            op = Filter.Operator.NotEqual;
-        else if (rest.StartsWith("~=", StringComparison.Ordinal))
-            op = Filter.Operator.Match;
-        else
-            throw Error("expected an operator (`==`|`!=`|`~=`)");
-        _at += 2;
+        Filter.Operator op = ReadOperator();
         SkipSpace();
+        int valueAt = _at;
 
         string value = ReadValue(alternateQuotes: op == Filter.Operator.Match);
         try
@@ -71,8 +62,23 @@ internal ref struct FilterParser(string text)
         }
         catch (PatternException e)
         {
-            throw Error(e.Message);
+            throw Error(e.Message, valueAt);
         }
+    }
+
+    private Filter.Operator ReadOperator()
+    {
+        int start = _at;
+        while (_at < _text.Length && _text[_at] is '=' or '!' or '~')
+            _at++;
+        return _text[start.._at] switch
+        {
+            "==" => Filter.Operator.Equal,
+            "!=" => Filter.Operator.NotEqual,
+            "~=" => Filter.Operator.Match,
+            "" => throw Error("expected an operator (`==`|`!=`|`~=`)", start),
+            string other => throw Error($"unsupported operator \"{other}\"", start),
+        };
     }
 
     private void SkipSpace()
@@ -88,7 +94,7 @@ internal ref struct FilterParser(string text)
         int start = _at;
         while (_at < _text.Length && (char.IsAsciiLetter(_text[_at]) || _text[_at] == '_' || (_at > start && char.IsAsciiDigit(_text[_at]))))
             _at++;
-        return _at > start ? _text[start.._at] : throw Error("expected field or quoted");
+        return _at > start ? _text[start.._at] : throw Error("expected field or quoted", start);
     }
 
     private string ReadValue(bool alternateQuotes)
@@ -98,17 +104,18 @@ internal ref struct FilterParser(string text)
         int start = _at;
         while (_at < _text.Length && _text[_at] != ',' && !char.IsWhiteSpace(_text[_at]))
             _at++;
-        return _at > start ? _text[start.._at] : throw Error("expected value or quoted");
+        return _at > start ? _text[start.._at] : throw Error("expected value or quoted", start);
     }
 
     private string ReadQuoted()
     {
+        int start = _at;
         char quote = _text[_at++];
         StringBuilder value = new();
         while (true)
         {
             if (_at == _text.Length)
-                throw Error("quoted literal not terminated");
+                throw Error("quoted literal not terminated", start);
             char c = _text[_at++];
             if (c == quote)
                 return value.ToString();
@@ -118,18 +125,18 @@ internal ref struct FilterParser(string text)
                 continue;
             }
             if (_at == _text.Length)
-                throw Error("quoted literal not terminated");
+                throw Error("quoted literal not terminated", start);
             char escaped = _text[_at++];
             if (escaped == quote)
                 value.Append(quote);
             else if (quote != '"')
                 value.Append('\\').Append(escaped); // the pattern's own escape
             else
-                AppendEscape(value, escaped);
+                AppendEscape(value, escaped, start);
         }
     }
 
-    private void AppendEscape(StringBuilder value, char escaped)
+    private void AppendEscape(StringBuilder value, char escaped, int start)
     {
         switch (escaped)
         {
@@ -152,7 +159,7 @@ internal ref struct FilterParser(string text)
                 value.Append((char)code);
                 break;
             default:
-                throw Error("illegal escape");
+                throw Error("illegal escape", start);
         }
     }
 
@@ -165,6 +172,7 @@ internal ref struct FilterParser(string text)
         return true;
     }
 
-    private readonly RpcException Error(string what) =>
-        ContainerdError.InvalidArgument($"filters: parse error: [{_text[..Math.Min(_at, _text.Length)]} >|<{_text[Math.Min(_at, _text.Length)..]}]: {what}");
+    private readonly RpcException Error(string what, int at) => ContainerdError.InvalidArgument(at < _text.Length
+        ? $"filters: parse error: [{_text[..at]} >|{_text[at]}|< {_text[(at + 1)..]}]: {what}"
+        : $"filters: parse error: [{_text}]: {what}");
 }

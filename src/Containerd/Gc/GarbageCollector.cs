@@ -1,6 +1,5 @@
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Events;
-using AotRuntime.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace AotRuntime.Containerd;
@@ -177,12 +176,7 @@ internal sealed partial class GarbageCollector : IAsyncDisposable
             _content.Placing.EnterWriteLock();
             try
             {
-                bool used = _metadata.Database.Read(session =>
-                {
-                    using Statement any = session.Prepare("SELECT 1 FROM content WHERE name = ?1 LIMIT 1");
-                    return any.Bind(1, digest).Step();
-                });
-                if (!used)
+                if (!_metadata.Database.Read(session => _metadata.Content.IsKnown(session, digest)))
                     _content.Remove(digest);
             }
             finally

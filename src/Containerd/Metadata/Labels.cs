@@ -12,7 +12,9 @@ internal static class Labels
     private const int MaxSize = 4096;
 
     /// <summary>Checks the size of each label.</summary>
-    public static void Check(MapField<string, string> labels)
+    /// <param name="labels">The labels.</param>
+    /// <param name="field">What the error calls them.</param>
+    public static void Check(MapField<string, string> labels, string field = "info.Labels")
     {
         foreach (KeyValuePair<string, string> label in labels)
         {
@@ -21,7 +23,7 @@ internal static class Labels
             {
                 string key = label.Key.Length > 64 ? label.Key[..64] : label.Key;
                 throw ContainerdError.InvalidArgument(
-                    $"label key and value length ({total} bytes) greater than maximum size ({MaxSize} bytes), key: {key}");
+                    $"{field}: label key and value length ({total} bytes) greater than maximum size ({MaxSize} bytes), key: {key}");
             }
         }
     }

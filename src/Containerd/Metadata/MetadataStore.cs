@@ -63,7 +63,7 @@ internal sealed class MetadataStore : IDisposable
         if (lease is null)
             return;
         if (Leases.Get(session, ns, lease) is null)
-            throw ContainerdError.NotFound($"lease does not exist {lease}");
+            throw ContainerdError.NotFound("lease does not exist");
         using Statement add = session.Prepare("INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?1, ?2, ?3, ?4)");
         add.Bind(1, ns).Bind(2, lease).Bind(3, type).Bind(4, id).Run();
     }

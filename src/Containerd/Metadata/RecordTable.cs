@@ -12,6 +12,7 @@ internal sealed class RecordTable<T>(string table, MessageParser<T> parser) wher
     private readonly string _insert = $"INSERT OR IGNORE INTO {table} (ns, name, data) VALUES (?1, ?2, ?3)";
     private readonly string _update = $"UPDATE {table} SET data = ?3 WHERE ns = ?1 AND name = ?2";
     private readonly string _delete = $"DELETE FROM {table} WHERE ns = ?1 AND name = ?2";
+    private readonly string _known = $"SELECT 1 FROM {table} WHERE name = ?1 LIMIT 1";
     private readonly string _any = $"SELECT 1 FROM {table} WHERE ns = ?1 LIMIT 1";
 
     /// <summary>The record, or null.</summary>
@@ -66,6 +67,13 @@ internal sealed class RecordTable<T>(string table, MessageParser<T> parser) wher
         using Statement delete = session.Prepare(_delete);
         delete.Bind(1, ns).Bind(2, name).Run();
         return session.Changes > 0;
+    }
+
+    /// <summary>Whether any namespace has one of that name.</summary>
+    public bool IsKnown(Session session, string name)
+    {
+        using Statement known = session.Prepare(_known);
+        return known.Bind(1, name).Step();
     }
 
     /// <summary>Whether the namespace has any.</summary>

@@ -1,6 +1,7 @@
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Containers;
 using AotRuntime.Rpc.Containerd.Events;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AotRuntime.Containerd;
@@ -20,7 +21,27 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
     }
 
     public Container Find(string ns, string id) =>
-        metadata.Database.Read(s => metadata.Containers.Get(s, ns, id)) ?? throw NotFound(ns, id);
+        metadata.Database.Read(s => metadata.Containers.Get(s, ns, id)) ?? throw ContainerdError.NotFound($"container \"{id}\" in namespace \"{ns}\"");
+
+    /// <summary>
+    /// Makes a record for a running task that has none, as after a loss of the database: without one nobody could stop the task, and
+    /// its owner, who still knows its name, would take it for ended.
+    /// </summary>
+    public void Adopt(string ns, string id, byte[]? spec) => metadata.Database.Write(session =>
+    {
+        if (metadata.Containers.Get(session, ns, id) is not null)
+            return;
+        Timestamp now = Labels.Now();
+        Container container = new()
+        {
+            Id = id,
+            Runtime = new Container.Types.Runtime { Name = "io.containerd.runc.v2" },
+            Spec = new Any { TypeUrl = TypeUrls.RuntimeSpec, Value = ByteString.CopyFrom(spec ?? "{}"u8.ToArray()) },
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
+        metadata.Containers.Insert(session, ns, id, container);
+    });
 
     public ListContainersResponse List(ListContainersRequest request, RpcContext context)
     {
@@ -39,7 +60,7 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
     {
         string ns = CallScope.Namespace(context);
         Container container = request.Container?.Clone() ?? new Container();
-        Check(container);
+        Check(container, "create container failed validation");
         container.CreatedAt = Labels.Now();
         container.UpdatedAt = container.CreatedAt;
         metadata.Database.Write(session =>
@@ -61,10 +82,10 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
         string ns = CallScope.Namespace(context);
         Container wanted = request.Container ?? new Container();
         if (wanted.Id.Length == 0)
-            throw ContainerdError.InvalidArgument("must specify a container id");
+            throw new RpcException(RpcStatus.InvalidArgument, "Container.ID required");
         Container updated = metadata.Database.Write(session =>
         {
-            Container container = metadata.Containers.Get(session, ns, wanted.Id) ?? throw NotFound(ns, wanted.Id);
+            Container container = metadata.Containers.Get(session, ns, wanted.Id) ?? throw ContainerdError.NotFound($"container \"{wanted.Id}\"");
             if (request.UpdateMask is null || request.UpdateMask.Paths.Count == 0)
             {
                 if (container.Snapshotter != wanted.Snapshotter)
@@ -80,7 +101,7 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
                 foreach (string path in request.UpdateMask.Paths)
                     ApplyPath(path, container, wanted);
             }
-            Check(container);
+            Check(container, "update failed validation");
             container.UpdatedAt = Labels.Now();
             metadata.Containers.Update(session, ns, container.Id, container);
             return container;
@@ -97,7 +118,7 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
         metadata.Database.Write(session =>
         {
             if (!metadata.Containers.Delete(session, ns, request.Id))
-                throw NotFound(ns, request.Id);
+                throw ContainerdError.NotFound($"container {request.Id}");
         });
         events.Publish(ns, "/containers/delete", TypeUrls.ContainerDelete, new ContainerDelete { Id = request.Id });
         collector.Schedule();
@@ -145,7 +166,7 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
         }
     }
 
-    private static void Check(Container container)
+    private static void Check(Container container, string what)
     {
         try
         {
@@ -153,18 +174,18 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
         }
         catch (RpcException e)
         {
-            throw new RpcException(e.Status, $"container.ID: {e.Message}");
+            throw new RpcException(e.Status, $"{what}: container.ID: {e.Message}");
         }
-        Labels.Check(container.Labels);
+        if (container.Extensions.ContainsKey(""))
+            throw ContainerdError.InvalidArgument($"{what}: container.Extension keys must not be zero-length");
+        Labels.Check(container.Labels, $"{what}: containers.Labels");
         if (string.IsNullOrEmpty(container.Runtime?.Name))
-            throw ContainerdError.InvalidArgument("container.Runtime.Name must be set");
+            throw ContainerdError.InvalidArgument($"{what}: container.Runtime.Name must be set");
         if (container.Spec is null && container.Sandbox.Length == 0)
-            throw ContainerdError.InvalidArgument("container.Spec must be set");
+            throw ContainerdError.InvalidArgument($"{what}: container.Spec must be set");
         if (container.SnapshotKey.Length > 0 && container.Snapshotter.Length == 0)
-            throw ContainerdError.InvalidArgument("container.Snapshotter must be set if container.SnapshotKey is set");
+            throw ContainerdError.InvalidArgument($"{what}: container.Snapshotter must be set if container.SnapshotKey is set");
     }
-
-    private static RpcException NotFound(string ns, string id) => ContainerdError.NotFound($"container \"{id}\" in namespace \"{ns}\"");
 
     private static string? Field(Container container, ReadOnlySpan<string> path) => path switch
     {

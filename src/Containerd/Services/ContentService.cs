@@ -4,8 +4,10 @@ using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Content;
 using AotRuntime.Rpc.Containerd.Events;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Win32.SafeHandles;
+using OciDescriptor = AotRuntime.Rpc.Containerd.Types.OciDescriptor;
 
 namespace AotRuntime.Containerd;
 
@@ -86,7 +88,8 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
     public Empty Delete(DeleteContentRequest request, RpcContext context)
     {
         string ns = CallScope.Namespace(context);
-        ContentDigest.Check(request.Digest);
+        if (ContentDigest.Problem(request.Digest) is { } problem)
+            throw new RpcException(RpcStatus.InvalidArgument, problem);
         metadata.Database.Write(session =>
         {
             if (!metadata.Content.Delete(session, ns, request.Digest))
@@ -100,7 +103,10 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
 
     public async ValueTask ReadAsync(ReadContentRequest request, IRpcWriter<ReadContentResponse> writer, RpcContext context)
     {
-        Info info = Find(CallScope.Namespace(context), request.Digest);
+        string ns = CallScope.Namespace(context);
+        if (ContentDigest.Problem(request.Digest) is { } problem)
+            throw new RpcException(RpcStatus.InvalidArgument, $"{request.Digest}: {problem}");
+        Info info = Find(ns, request.Digest);
         long offset = Math.Max(0, request.Offset);
         if (offset > info.Size)
             throw new RpcException(RpcStatus.OutOfRange, $"read past object length {info.Size} bytes");
@@ -208,6 +214,41 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
         }
     }
 
+    /// <summary>Writes a blob that this daemon makes itself; one that is there already is as good.</summary>
+    /// <param name="ns">Whose it is.</param>
+    /// <param name="lease">What holds it; null for nothing.</param>
+    /// <param name="reference">The name of the write.</param>
+    /// <param name="body">Writes the content, and sets labels.</param>
+    /// <returns>Its digest and size.</returns>
+    public async Task<OciDescriptor> WriteBlobAsync(string ns, string? lease, string reference, Func<Stream, MapField<string, string>, Task> body)
+    {
+        MapField<string, string> labels = [];
+        using ContentWrite write = Open(ns, lease, reference, 0, "");
+        try
+        {
+            if (write.Offset > 0)
+                write.Truncate();
+            await using (ContentWriteStream stream = new(write))
+                await body(stream, labels).ConfigureAwait(false);
+            OciDescriptor blob = new() { Digest = write.Digest, Size = write.Offset };
+            try
+            {
+                Commit(write, labels, 0, "", ns, lease, reference);
+            }
+            catch (RpcException e) when (e.Status == RpcStatus.AlreadyExists)
+            {
+                return blob;
+            }
+            return blob;
+        }
+        catch
+        {
+            write.Dispose();
+            store.Abort(IngestKey(ns, reference));
+            throw;
+        }
+    }
+
     private WriteContentResponse Step(
         ContentWrite write, WriteContentRequest request, long total, string expected, string ns, string? lease, string reference)
     {
@@ -233,15 +274,15 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
             write.Write(request.Data.Span);
         response.Offset = write.Offset;
         response.Digest = request.Action == WriteAction.Commit
-            ? Commit(write, request, total, expected, ns, lease, reference)
-            : "";
+            ? Commit(write, request.Labels, total, expected, ns, lease, reference)
+            : write.Digest;
         return response;
     }
 
     private ContentWrite Open(string ns, string? lease, string reference, long total, string expected)
     {
         bool exists = false;
-        long shared = -1;
+        long shared = expected.Length > 0 ? SharedSize(expected, total) : -1;
         metadata.Database.Write(session =>
         {
             if (expected.Length > 0)
@@ -253,25 +294,38 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
                     exists = true;
                     return;
                 }
-                // Another namespace's blob need not come over the wire again.
-                long size = store.Size(expected);
-                if (size >= 0 && (total == 0 || total == size))
-                    shared = size;
             }
             metadata.AddToLease(session, ns, lease, "ingests", reference);
         });
         if (exists)
             throw ContainerdError.AlreadyExists($"content {expected}");
         string key = IngestKey(ns, reference);
-        HashAlgorithmName algorithm = expected.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512
-            : expected.StartsWith("sha384:", StringComparison.Ordinal) ? HashAlgorithmName.SHA384
-            : HashAlgorithmName.SHA256;
-        return new ContentWrite(store, key, total, algorithm, shared >= 0 ? expected : null, shared);
+        return new ContentWrite(store, key, total, ContentDigest.Algorithm(expected), shared >= 0 ? expected : null, shared);
     }
 
-    private string Commit(ContentWrite write, WriteContentRequest request, long total, string expected, string ns, string? lease, string reference)
+    /// <summary>
+    /// The size of a blob that need not come over the wire again, since another namespace has it, or one whose records were lost; else -1.
+    /// The latter is checked: what no record vouches for, a power cut may have damaged.
+    /// </summary>
+    private long SharedSize(string digest, long total)
     {
-        Labels.Check(request.Labels);
+        long size = store.Size(digest);
+        if (size < 0 || (total > 0 && total != size))
+            return -1;
+        bool vouched = metadata.Database.Read(session => metadata.Content.IsKnown(session, digest));
+        try
+        {
+            return vouched || store.Verify(digest) ? size : -1;
+        }
+        catch (FileNotFoundException)
+        {
+            return -1; // collected meanwhile
+        }
+    }
+
+    private string Commit(ContentWrite write, MapField<string, string> labels, long total, string expected, string ns, string? lease, string reference)
+    {
+        Labels.Check(labels);
         if (total > 0 && total != write.Offset)
             throw ContainerdError.FailedPrecondition($"\"{reference}\" failed size validation: {write.Offset} != {total}");
         long size = write.Offset;
@@ -287,7 +341,7 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
             {
                 Timestamp now = Labels.Now();
                 Info info = new() { Digest = digest, Size = size, CreatedAt = now, UpdatedAt = now };
-                Labels.Replace(info.Labels, request.Labels);
+                Labels.Replace(info.Labels, labels);
                 bool isNew = metadata.Content.Insert(session, ns, digest, info);
                 MetadataStore.RemoveFromLease(session, ns, null, "ingests", reference);
                 metadata.AddToLease(session, ns, lease, "content", digest);

@@ -21,9 +21,18 @@ internal sealed class EventsService(EventExchange exchange)
 
     public Empty Publish(PublishRequest request, RpcContext context)
     {
+        string ns;
+        try
+        {
+            ns = CallScope.Namespace(context);
+        }
+        catch (RpcException e)
+        {
+            throw new RpcException(e.Status, $"failed publishing event: {e.Message}");
+        }
         exchange.Forward(new Envelope
         {
-            Namespace = CallScope.Namespace(context),
+            Namespace = ns,
             Topic = request.Topic,
             Timestamp = Labels.Now(),
             Event = request.Event,
@@ -39,8 +48,20 @@ internal sealed class EventsService(EventExchange exchange)
 
     public async ValueTask SubscribeAsync(SubscribeRequest request, IRpcWriter<Envelope> writer, RpcContext context)
     {
-        using EventExchange.Subscription subscription = exchange.Subscribe(request.Filters);
+        using EventExchange.Subscription subscription = Subscribe(request);
         await foreach (Envelope envelope in subscription.Events.ReadAllAsync(context.Cancelled).ConfigureAwait(false))
             await writer.WriteAsync(envelope, context.Cancelled).ConfigureAwait(false);
+    }
+
+    private EventExchange.Subscription Subscribe(SubscribeRequest request)
+    {
+        try
+        {
+            return exchange.Subscribe(request.Filters);
+        }
+        catch (RpcException e)
+        {
+            throw new RpcException(RpcStatus.Unknown, $"subscription error: failed parsing subscription filters: {e.Message}");
+        }
     }
 }

@@ -45,13 +45,15 @@ internal sealed class ImagesService(MetadataStore metadata, EventExchange events
         string ns = CallScope.Namespace(context);
         Image image = request.Image?.Clone() ?? new Image();
         if (image.Name.Length == 0)
-            throw ContainerdError.InvalidArgument("Image.Name required");
+            throw new RpcException(RpcStatus.InvalidArgument, "Image.Name required");
         Check(image);
         image.CreatedAt = request.SourceDateEpoch ?? Labels.Now();
         image.UpdatedAt = image.CreatedAt;
         metadata.Database.Write(session =>
         {
-            metadata.AddToLease(session, ns, CallScope.Lease(context), "images", image.Name);
+            // One that never expires needs no lease.
+            if (ReferenceLabels.Expiry(image.Labels) is not null)
+                metadata.AddToLease(session, ns, CallScope.Lease(context), "images", image.Name);
             if (!metadata.Images.Insert(session, ns, image.Name, image))
                 throw ContainerdError.AlreadyExists($"image \"{image.Name}\"");
         });
@@ -66,7 +68,7 @@ internal sealed class ImagesService(MetadataStore metadata, EventExchange events
         string ns = CallScope.Namespace(context);
         Image wanted = request.Image ?? new Image();
         if (wanted.Name.Length == 0)
-            throw ContainerdError.InvalidArgument("Image.Name required");
+            throw new RpcException(RpcStatus.InvalidArgument, "Image.Name required");
         Image updated = metadata.Database.Write(session =>
         {
             Image image = metadata.Images.Get(session, ns, wanted.Name) ?? throw NotFound(wanted.Name);
@@ -134,11 +136,12 @@ internal sealed class ImagesService(MetadataStore metadata, EventExchange events
 
     private static void Check(Image image)
     {
-        Labels.Check(image.Labels);
-        if (image.Target is null || image.Target.Digest.Length == 0 || !ContentDigest.IsValid(image.Target.Digest))
-            throw ContainerdError.InvalidArgument("Target.Digest: invalid checksum digest format");
-        if (image.Target.Size <= 0)
-            throw ContainerdError.InvalidArgument("Target.Size must be > 0");
+        Labels.Check(image.Labels, "image.Labels");
+        string digest = image.Target?.Digest ?? "";
+        if (ContentDigest.Problem(digest) is { } problem)
+            throw ContainerdError.InvalidArgument($"Target.Digest \"{digest}\" invalid: {problem}");
+        if (image.Target!.Size <= 0)
+            throw ContainerdError.InvalidArgument("Target.Size must be greater than zero");
         if (image.Target.MediaType.Length == 0)
             throw ContainerdError.InvalidArgument("Target.MediaType must be set");
     }

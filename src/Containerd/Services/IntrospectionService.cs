@@ -82,7 +82,7 @@ internal sealed class IntrospectionService
     private async ValueTask<PluginInfoResponse> PluginInfoAsync(PluginInfoRequest request, RpcContext context)
     {
         Plugin plugin = _plugins.Find(p => p.Type == request.Type && p.Id == request.Id)
-            ?? throw ContainerdError.NotFound($"plugin {request.Type}.{request.Id}");
+            ?? throw ContainerdError.NotFound($"plugin {request.Type}.{request.Id} not found");
         PluginInfoResponse response = new() { Plugin = plugin };
         if (request.Options is null)
             return response;

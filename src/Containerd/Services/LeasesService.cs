@@ -32,7 +32,7 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
         metadata.Database.Write(session =>
         {
             if (!metadata.Leases.Insert(session, ns, lease.Id, lease))
-                throw ContainerdError.AlreadyExists("lease");
+                throw ContainerdError.AlreadyExists($"lease \"{lease.Id}\"");
         });
         if (ReferenceLabels.Expiry(lease.Labels) is { } expiry)
             collector.ScheduleAt(expiry);
@@ -45,7 +45,7 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
         metadata.Database.Write(session =>
         {
             if (!metadata.Leases.Delete(session, ns, request.Id))
-                throw ContainerdError.NotFound("lease");
+                throw ContainerdError.NotFound($"lease \"{request.Id}\"");
         });
         if (request.Sync)
             await collector.CollectAsync().ConfigureAwait(false);
@@ -117,12 +117,14 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
         bool known = parts is ["content"] or ["ingests"] or ["images"] || (parts is ["snapshots", _] && parts[1].Length > 0);
         if (!known)
         {
-            throw parts[0] is "content" or "ingests" or "images" or "snapshots"
+            throw parts[0] == "snapshots"
+                ? ContainerdError.InvalidArgument($"invalid snapshot resource type {resource.Type}")
+                : parts[0] is "content" or "ingests" or "images"
                 ? ContainerdError.InvalidArgument($"invalid resource type {resource.Type}")
                 : ContainerdError.Unimplemented($"resource type {resource.Type} not supported yet");
         }
-        if (parts[0] == "content")
-            ContentDigest.Check(resource.Id);
+        if (parts[0] == "content" && ContentDigest.Problem(resource.Id) is { } problem)
+            throw ContainerdError.InvalidArgument($"invalid content resource id {resource.Id}: {problem}");
         return resource;
     }
 

@@ -18,9 +18,10 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
         table.Unary(NamespacesMethods.Delete, (r, _) => ValueTask.FromResult(Delete(r)));
     }
 
+    // A namespace that has nothing yet is no error: clients ask for its labels before they put the first object there.
     public GetNamespaceResponse Get(GetNamespaceRequest request) => new()
     {
-        Namespace = metadata.Database.Read(s => metadata.Namespaces.Get(s, "", request.Name)) ?? throw NotFound(request.Name),
+        Namespace = metadata.Database.Read(s => metadata.Namespaces.Get(s, "", request.Name)) ?? new Namespace { Name = request.Name },
     };
 
     public ListNamespacesResponse List()
@@ -34,7 +35,7 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
     {
         Namespace made = request.Namespace?.Clone() ?? new Namespace();
         CallScope.CheckIdentifier(made.Name);
-        Labels.Check(made.Labels);
+        Labels.Check(made.Labels, "namespace.Labels");
         metadata.Database.Write(session =>
         {
             if (!metadata.Namespaces.Insert(session, "", made.Name, made))
@@ -51,7 +52,8 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
         Namespace wanted = request.Namespace ?? new Namespace();
         Namespace updated = metadata.Database.Write(session =>
         {
-            Namespace current = metadata.Namespaces.Get(session, "", wanted.Name) ?? throw NotFound(wanted.Name);
+            CallScope.CheckIdentifier(wanted.Name);
+            Namespace current = metadata.Namespaces.Get(session, "", wanted.Name) ?? new Namespace { Name = wanted.Name };
             if (request.UpdateMask is null || request.UpdateMask.Paths.Count == 0)
             {
                 Labels.Replace(current.Labels, wanted.Labels);
@@ -61,10 +63,13 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
                 foreach (string path in request.UpdateMask.Paths)
                 {
                     if (!Labels.ApplyPath(path, current.Labels, wanted.Labels))
-                        throw ContainerdError.InvalidArgument($"cannot update \"{path}\" field on namespace \"{wanted.Name}\"");
+                        throw new RpcException(RpcStatus.InvalidArgument, $"cannot update \"{path}\" field");
                 }
             }
-            Labels.Check(current.Labels);
+            Labels.Check(current.Labels, "namespace.Labels");
+            // Labels may come before the first object; without any there is nothing to note.
+            if (current.Labels.Count > 0)
+                MetadataStore.TouchNamespace(session, wanted.Name);
             metadata.Namespaces.Update(session, "", wanted.Name, current);
             return current;
         });
@@ -82,7 +87,7 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
             if (left.Count > 0)
                 throw ContainerdError.FailedPrecondition($"namespace \"{request.Name}\" must be empty, but it still has {string.Join(", ", left)}");
             if (!metadata.Namespaces.Delete(session, "", request.Name))
-                throw NotFound(request.Name);
+                throw ContainerdError.NotFound($"namespace \"{request.Name}\"");
             using Statement leases = session.Prepare("DELETE FROM leases WHERE ns = ?1");
             leases.Bind(1, request.Name).Run();
         });
@@ -105,6 +110,4 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
             left.Add($"snapshots on \"{snapshots.Text(0)}\" snapshotter");
         return left;
     }
-
-    private static RpcException NotFound(string name) => ContainerdError.NotFound($"namespace \"{name}\"");
 }

@@ -28,7 +28,11 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         table.Unary(TasksMethods.Pause, PauseAsync);
         table.Unary(TasksMethods.Resume, ResumeAsync);
         table.Unary(TasksMethods.ListPids, ListPidsAsync);
-        table.Unary(TasksMethods.Checkpoint, (_, _) => throw ContainerdError.Unimplemented("checkpoint"));
+        table.Unary(TasksMethods.Checkpoint, (r, c) =>
+        {
+            Find(c, r.ContainerId);
+            throw ContainerdError.Unimplemented("checkpoint");
+        });
         table.Unary(TasksMethods.Update, UpdateAsync);
         table.Unary(TasksMethods.Metrics, MetricsAsync);
         table.Unary(TasksMethods.Wait, WaitAsync);

@@ -91,6 +91,13 @@ internal sealed record Bundle(string Namespace, string Id, string Path)
     /// <summary>The shim's program, as it was started; null where the daemon died before it was written.</summary>
     public string? ShimBinary => File.Exists(ShimBinaryPath) ? File.ReadAllText(ShimBinaryPath) : null;
 
+    /// <summary>The container's spec; null where there is none.</summary>
+    public byte[]? ReadSpec()
+    {
+        string file = System.IO.Path.Combine(Path, "config.json");
+        return File.Exists(file) ? File.ReadAllBytes(file) : null;
+    }
+
     /// <summary>Makes the log FIFO and opens it both ways, so that a shim never waits for a reader.</summary>
     public SafeFileHandle OpenLog()
     {

@@ -1,7 +1,9 @@
 using System.Text;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
+using AotRuntime.Rpc.Containerd.Bootstrap;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Containerd;
@@ -32,10 +34,18 @@ internal sealed class ShimCommand(string address, string ttrpcAddress, bool debu
     }
 
     /// <summary>Starts a shim.</summary>
-    public async Task<BootstrapReply> StartAsync(string binary, Bundle bundle, CancellationToken cancelled)
+    /// <param name="binary">The program.</param>
+    /// <param name="bundle">The task's folder.</param>
+    /// <param name="options">The runtime's options; null for none.</param>
+    /// <param name="cancelled">Ends the wait, and the program.</param>
+    public async Task<BootstrapReply> StartAsync(string binary, Bundle bundle, Any? options, CancellationToken cancelled)
     {
+        IReadOnlyList<string> arguments = [.. Arguments(bundle, withBundle: false), "start"];
         (ChildExit exit, byte[] output, byte[] errors) = await RunAsync(
-            binary, [.. Arguments(bundle, withBundle: false), "start"], bundle, null, cancelled).ConfigureAwait(false);
+            binary, arguments, bundle, options?.ToByteArray(), cancelled).ConfigureAwait(false);
+        // Shims of containerd 2.3 and later want to be told more than the options; those before 1.7 fail when they are.
+        if (exit.Code != 0 && errors.AsSpan().IndexOf("built against the new API"u8) >= 0)
+            (exit, output, errors) = await RunAsync(binary, arguments, bundle, Bootstrap(bundle, options), cancelled).ConfigureAwait(false);
         if (exit.Code != 0)
             throw Failed("start failed", exit, [.. output, .. errors]);
         return BootstrapReply.Parse(output);
@@ -65,13 +75,32 @@ internal sealed class ShimCommand(string address, string ttrpcAddress, bool debu
         return exit.Code == 0 ? output : throw Failed($"failed to run {binary} -info", exit, errors);
     }
 
+    private byte[] Bootstrap(Bundle bundle, Any? options)
+    {
+        BootstrapParams bootstrap = new()
+        {
+            InstanceId = bundle.Id,
+            Namespace = bundle.Namespace,
+            LogLevel = debug ? Rpc.Containerd.Bootstrap.LogLevel.Debug : Rpc.Containerd.Bootstrap.LogLevel.Info,
+            ContainerdVersion = VersionService.Version,
+            ContainerdGrpcAddress = address,
+            ContainerdTtrpcAddress = ttrpcAddress,
+            ContainerdBinary = Self,
+        };
+        if (options is not null)
+            bootstrap.Extensions.Add(new Rpc.Containerd.Bootstrap.Extension { Value = options });
+        return bootstrap.ToByteArray();
+    }
+
+    private static string Self => ProcessSpawn.FindRole("containerd") ?? Environment.ProcessPath ?? "containerd";
+
     private List<string> Arguments(Bundle bundle, bool withBundle)
     {
         List<string> arguments =
         [
             "-namespace", bundle.Namespace,
             "-address", address,
-            "-publish-binary", ProcessSpawn.FindRole("containerd") ?? Environment.ProcessPath ?? "containerd",
+            "-publish-binary", Self,
             "-id", bundle.Id,
         ];
         if (withBundle)

@@ -98,7 +98,8 @@ internal sealed partial class ShimManager(
 
     /// <summary>At the start: finds the shims of an earlier run, and buries those that died meanwhile.</summary>
     /// <param name="runtimeOf">The runtime of a container, for bundles that do not tell.</param>
-    public async Task LoadAsync(Func<string, string, string?> runtimeOf)
+    /// <param name="found">Told of each shim that lives.</param>
+    public async Task LoadAsync(Func<string, string, string?> runtimeOf, Action<ShimInstance> found)
     {
         Directory.CreateDirectory(stateRoot);
         Directory.CreateDirectory(workRoot);
@@ -121,6 +122,8 @@ internal sealed partial class ShimManager(
                 try
                 {
                     await LoadAsync(bundle, runtimeOf(bundle.Namespace, bundle.Id)).ConfigureAwait(false);
+                    if (Find(bundle.Namespace, bundle.Id) is { } shim)
+                        found(shim);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or RpcException)
                 {
@@ -151,10 +154,11 @@ internal sealed partial class ShimManager(
     private async Task<uint> StartAsync(Bundle bundle, string binary, Container container, CreateTaskRequest request)
     {
         IDisposable log = _logs.Add(bundle.OpenLog());
+        Any? options = request.Options is { Value.Length: > 0 } ? request.Options : container.Runtime.Options;
         ShimInstance shim;
         try
         {
-            BootstrapReply reply = await command.StartAsync(binary, bundle, CancellationToken.None).ConfigureAwait(false);
+            BootstrapReply reply = await command.StartAsync(binary, bundle, options, CancellationToken.None).ConfigureAwait(false);
             bundle.WriteShim(binary, reply);
             shim = await ShimInstance.ConnectAsync(bundle, binary, reply, CancellationToken.None).ConfigureAwait(false);
         }
@@ -170,7 +174,6 @@ internal sealed partial class ShimManager(
         }
 
         Register(shim, log);
-        Any? options = request.Options is { Value.Length: > 0 } ? request.Options : container.Runtime.Options;
         Shim.CreateTaskRequest create = new()
         {
             Id = shim.Id,

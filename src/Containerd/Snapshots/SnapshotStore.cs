@@ -28,8 +28,7 @@ internal sealed class SnapshotStore(MetadataStore metadata, SnapshotDriver drive
         {
             return metadata.Database.Write(session =>
             {
-                if (Find(session, ns, key) is not null)
-                    throw ContainerdError.AlreadyExists($"snapshot \"{key}\"");
+                CheckFree(session, ns, key);
                 if (parent.Length > 0)
                 {
                     Row above = Find(session, ns, parent) ?? throw ContainerdError.NotFound($"parent snapshot {parent} does not exist");
@@ -66,21 +65,26 @@ internal sealed class SnapshotStore(MetadataStore metadata, SnapshotDriver drive
     {
         Row row = Get(session, ns, key);
         if (row.Kind == Kind.Committed)
-            throw ContainerdError.FailedPrecondition($"requested snapshot {key} not active");
+            throw ContainerdError.FailedPrecondition($"failed to get active mount: requested snapshot {key} not active or view");
         return driver.Mounts(row.Id, row.Kind, Parents(session, ns, row.Parent));
     });
 
     public void Commit(string ns, string? lease, string name, string key, string parent, IEnumerable<KeyValuePair<string, string>> labels)
     {
         // Synced before, and not within, the transaction: it may take long, and everyone else would wait.
-        driver.Sync(metadata.Database.Read(s => Get(s, ns, key)).Id);
+        driver.Sync(metadata.Database.Read(s =>
+        {
+            CheckFree(s, ns, name);
+            return Get(s, ns, key).Id;
+        }));
         metadata.Database.Write(session =>
         {
-            if (Find(session, ns, name) is not null)
-                throw ContainerdError.AlreadyExists($"snapshot \"{name}\"");
+            CheckFree(session, ns, name);
             Row row = Get(session, ns, key);
             if (row.Kind != Kind.Active)
-                throw ContainerdError.FailedPrecondition($"failed to commit snapshot {key}: snapshot {key} is not active");
+                throw ContainerdError.FailedPrecondition($"failed to commit snapshot {key}: snapshot \"{key}\" is not active");
+            if (parent.Length > 0 && row.Parent.Length > 0 && parent != row.Parent)
+                throw ContainerdError.InvalidArgument($"cannot change parent of active snapshot \"{key}\" on commit");
             // A snapshot without a parent may get one at its commit (layers unpacked side by side).
             if (parent.Length > 0 && row.Parent.Length == 0)
             {
@@ -189,6 +193,12 @@ internal sealed class SnapshotStore(MetadataStore metadata, SnapshotDriver drive
             ids.Add(list.Int64(0));
         return ids;
     });
+
+    private void CheckFree(Session session, string ns, string name)
+    {
+        if (Find(session, ns, name) is not null)
+            throw ContainerdError.AlreadyExists($"snapshot \"{name}\"");
+    }
 
     private Row Get(Session session, string ns, string key) =>
         Find(session, ns, key) ?? throw ContainerdError.NotFound($"snapshot {key} does not exist");

@@ -64,6 +64,31 @@ public sealed class RegistryClient : IAsyncDisposable
         throw failure ?? new RegistryException($"no endpoint for {_repository.Domain}", RegistryFailure.Other);
     }
 
+    /// <summary>Shows the credentials to the registry, at its base (distribution-spec, "end-1").</summary>
+    /// <exception cref="RegistryException">It refuses them, or can't be reached.</exception>
+    public async ValueTask LoginAsync(CancellationToken cancellationToken = default)
+    {
+        RegistryException? failure = null;
+        foreach (RegistryEndpoint endpoint in RegistryEndpoint.For(_repository.Domain, _options).Where(e => !e.IsMirror))
+        {
+            try
+            {
+                await using HttpResponse response = await SendAsync(endpoint, "/v2/", new HttpHeaders(), cancellationToken, scope: "").ConfigureAwait(false);
+                if (response.StatusCode == 200)
+                    return;
+                string body = System.Text.Encoding.UTF8.GetString(await RegistryErrors.ReadSomeAsync(response, _options.MaxErrorBytes, cancellationToken).ConfigureAwait(false));
+                throw new RegistryException(
+                    $"login attempt to {endpoint.Url}/v2/ failed with status: {response.StatusCode} {HttpStatus.ReasonPhrase(response.StatusCode)}".TrimEnd() + (body.Length > 0 && response.StatusCode != 401 ? $": {body.Trim()}" : ""),
+                    response.StatusCode == 401 ? RegistryFailure.Unauthorized : RegistryFailure.Other);
+            }
+            catch (RegistryException error) when (error.Failure == RegistryFailure.Unreachable)
+            {
+                failure = error;
+            }
+        }
+        throw failure ?? new RegistryException($"no endpoint for {_repository.Domain}", RegistryFailure.Other);
+    }
+
     /// <summary>All tags of the repository.</summary>
     /// <exception cref="RegistryException">They can't be had.</exception>
     public async ValueTask<IReadOnlyList<string>> ListTagsAsync(CancellationToken cancellationToken = default)
@@ -279,10 +304,10 @@ public sealed class RegistryClient : IAsyncDisposable
     }
 
     /// <summary>Sends a GET, with authorization where asked for, and follows redirects.</summary>
-    private async ValueTask<HttpResponse> SendAsync(RegistryEndpoint endpoint, string target, HttpHeaders headers, CancellationToken cancellationToken)
+    private async ValueTask<HttpResponse> SendAsync(RegistryEndpoint endpoint, string target, HttpHeaders headers, CancellationToken cancellationToken, string? scope = null)
     {
         TokenCache tokens = TokensOf(endpoint);
-        string scope = $"repository:{_repository.Path}:pull";
+        scope ??= $"repository:{_repository.Path}:pull";
         headers["User-Agent"] = _options.UserAgent;
         for (int attempt = 0; ; attempt++)
         {
@@ -309,35 +334,30 @@ public sealed class RegistryClient : IAsyncDisposable
                 await response.DisposeAsync().ConfigureAwait(false);
                 continue;
             }
-            return IsRedirect(response.StatusCode)
-                ? await FollowAsync(response, new Uri(endpoint.Url.TrimEnd('/') + target), headers, cancellationToken).ConfigureAwait(false)
+            return HttpRedirect.IsRedirect(response.StatusCode)
+                ? await FollowAsync(response, new Uri(endpoint.Url.TrimEnd('/') + target), request, cancellationToken).ConfigureAwait(false)
                 : response;
         }
     }
 
-    private async ValueTask<HttpResponse> FollowAsync(HttpResponse response, Uri from, HttpHeaders headers, CancellationToken cancellationToken)
+    private async ValueTask<HttpResponse> FollowAsync(HttpResponse response, Uri from, HttpRequest request, CancellationToken cancellationToken)
     {
-        string origin = Origin(from);
-        for (int hops = 0; IsRedirect(response.StatusCode); hops++)
+        for (int hops = 0; HttpRedirect.IsRedirect(response.StatusCode); hops++)
         {
             string? location = response.Headers["Location"];
+            int status = response.StatusCode;
             await response.DisposeAsync().ConfigureAwait(false);
             if (hops >= _options.MaxRedirects)
                 throw new RegistryException($"Get \"{from.GetLeftPart(UriPartial.Path)}\": stopped after {_options.MaxRedirects} redirects", RegistryFailure.Other);
             if (location is null || !Uri.TryCreate(from, location, out Uri? to) || to.Scheme is not ("http" or "https"))
                 throw new RegistryException($"Get \"{from.GetLeftPart(UriPartial.Path)}\": redirect without a usable location", RegistryFailure.Other);
-            // Credentials are for the registry that asked for them, not for wherever it keeps its blobs.
-            if (Origin(to) != origin)
-                headers["Authorization"] = null;
+            // Credentials are for the registry that asked for them, not for wherever it keeps its blobs: they stay behind. A GET is always sent again.
+            request = HttpRedirect.Next(request, status, from, to)!;
             from = to;
-            response = await _transport.SendAsync(to, new HttpRequest { Target = to.PathAndQuery, Headers = headers }, cancellationToken).ConfigureAwait(false);
+            response = await _transport.SendAsync(to, request, cancellationToken).ConfigureAwait(false);
         }
         return response;
     }
-
-    private static string Origin(Uri url) => $"{url.Scheme}://{url.Host}:{url.Port}";
-
-    private static bool IsRedirect(int status) => status is 301 or 302 or 303 or 307 or 308;
 
     private TokenCache TokensOf(RegistryEndpoint endpoint)
     {

@@ -34,9 +34,9 @@ internal sealed class PipeReaderStream(PipeReader reader, Action<long>? progress
             if (!More())
                 return 0;
         }
-        ReadOnlySpan<byte> first = _buffer.FirstSpan;
-        int count = Math.Min(first.Length, buffer.Length);
-        first[..count].CopyTo(buffer);
+        // Of the whole, not of the first segment: that one may be empty, and no bytes would mean the end.
+        int count = (int)Math.Min(_buffer.Length, buffer.Length);
+        _buffer.Slice(0, count).CopyTo(buffer);
         _buffer = _buffer.Slice(count);
         Taken += count;
         return count;
@@ -79,7 +79,7 @@ internal sealed class PipeReaderStream(PipeReader reader, Action<long>? progress
         _end = result.Buffer.End;
         _held = true;
         _completed = result.IsCompleted;
-        return !_buffer.IsEmpty;
+        return !_buffer.IsEmpty || !_completed;
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));

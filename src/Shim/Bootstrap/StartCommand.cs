@@ -48,7 +48,7 @@ internal static class StartCommand
             // containerd up to 1.6 finds the shim again by this file; later ones keep a bootstrap.json of their own.
             WriteAtomic("address", address);
             if (socket is not null)
-                StartServer(options, socket, runcOptions);
+                StartServer(options, socket, runcOptions, bootstrap);
         }
         catch (Exception) when (socket is not null)
         {
@@ -59,7 +59,7 @@ internal static class StartCommand
         return 0;
     }
 
-    private static void StartServer(ShimOptions options, SafeFileHandle socket, Options? runcOptions)
+    private static void StartServer(ShimOptions options, SafeFileHandle socket, Options? runcOptions, BootstrapParams? bootstrap)
     {
         if (Environment.GetEnvironmentVariable("SCHED_CORE") is { Length: > 0 })
             Sys.Prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PIDTYPE_PGID);
@@ -71,10 +71,13 @@ internal static class StartCommand
         if (Path.GetFileName(self) == "aotruntime")
             arguments.Add("containerd-shim-runc-v2");
         arguments.AddRange(["-namespace", options.Namespace, "-id", options.Id, "-address", options.Address]);
-        if (options.Debug)
+        if (options.Debug || bootstrap is { LogLevel: LogLevel.Debug or LogLevel.Trace })
             arguments.Add("-debug");
 
         List<string> environment = ProcessSpawn.CurrentEnvironment();
+        // Still in the environment with containerd 2.3, which says that it will not stay there.
+        if (bootstrap is { ContainerdTtrpcAddress.Length: > 0 } && !environment.Exists(v => v.StartsWith("TTRPC_ADDRESS=", StringComparison.Ordinal)))
+            environment.Add($"TTRPC_ADDRESS={bootstrap.ContainerdTtrpcAddress}");
         environment.AddRange(HeapSettings);
         using SafeFileHandle devNull = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite);
         using SpawnedProcess server = ProcessSpawn.Start(new SpawnPlan

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AotRuntime.Shim.Processes;
 
-/// <summary>The runtime's <c>--log</c>: one JSON object a line, of which the last error says why a command failed.</summary>
+/// <summary>The runtime's <c>--log</c>: JSON objects one after another, of which the last error says why a command failed.</summary>
 internal static class RuntimeLog
 {
     /// <summary>The most that is read, from the end.</summary>
@@ -26,38 +26,40 @@ internal static class RuntimeLog
     internal static string LastError(ReadOnlySpan<byte> text)
     {
         string error = "";
-        while (!text.IsEmpty)
+        while (!(text = text.TrimStart(" \t\r\n"u8)).IsEmpty)
         {
-            int end = text.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
-            text = end < 0 ? default : text[(end + 1)..];
-            if (ErrorOf(line) is { } message)
-                error = message;
+            // An object may be spread over several lines (crun 1.2x writes it so).
+            (int length, string? message) = ReadEntry(text);
+            error = message ?? error;
+            text = text[length..];
         }
         return error;
     }
 
-    // A line that is no JSON (a crash's trace, the tail of a cut one) says nothing about the rest.
-    private static string? ErrorOf(ReadOnlySpan<byte> line)
+    /// <summary>The length of the entry that the text begins with, and its message where it is an error.</summary>
+    private static (int Length, string? Error) ReadEntry(ReadOnlySpan<byte> text)
     {
-        var reader = new Utf8JsonReader(line);
+        var reader = new Utf8JsonReader(text);
         try
         {
-            if (!JsonDocument.TryParseValue(ref reader, out JsonDocument? document))
-                return null;
-            using (document)
+            if (JsonDocument.TryParseValue(ref reader, out JsonDocument? document))
             {
-                JsonElement root = document.RootElement;
-                return root.ValueKind == JsonValueKind.Object
-                    && root.TryGetProperty("level", out JsonElement level) && level.ValueEquals("error")
-                    && root.TryGetProperty("msg", out JsonElement message)
-                    ? message.GetString()?.Trim()
-                    : null;
+                using (document)
+                    return ((int)reader.BytesConsumed, ErrorOf(document.RootElement));
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            return null;
+            // A crash's trace, or the tail of a line that was cut, says nothing about the rest.
         }
+        int end = text.IndexOf((byte)'\n');
+        return (end < 0 ? text.Length : end + 1, null);
     }
+
+    private static string? ErrorOf(JsonElement entry) =>
+        entry.ValueKind == JsonValueKind.Object
+        && entry.TryGetProperty("level", out JsonElement level) && level.ValueKind == JsonValueKind.String && level.ValueEquals("error")
+        && entry.TryGetProperty("msg", out JsonElement message) && message.ValueKind == JsonValueKind.String
+            ? message.GetString()!.Trim()
+            : null;
 }

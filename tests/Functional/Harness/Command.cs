@@ -56,8 +56,8 @@ internal sealed class Command(string program, params string[] arguments)
         // A grandchild may hold the pipes open; the program's own output is complete shortly after its end.
         reading.Wait(TimeSpan.FromSeconds(5));
         lock (output)
-        lock (error)
-            return new(Text, process.ExitCode, output.ToString(), error.ToString());
+            lock (error)
+                return new(Text, process.ExitCode, output.ToString(), error.ToString());
     }
 
     /// <summary>Starts in the background; the caller stops it.</summary>

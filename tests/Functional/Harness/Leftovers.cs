@@ -50,6 +50,19 @@ internal static class Leftovers
         }
     }
 
+    /// <summary>Whether a process has ended; who reaps it may be somebody else, in his own time.</summary>
+    public static bool IsGone(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1][0] is 'Z' or 'X';
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Kills what still names the test's own folder on its command line (a shim, a containerd).</summary>
     public static void KillProcessesOf(string dir)
     {
@@ -66,10 +79,13 @@ internal static class Leftovers
             new Command("rmdir", dir).Run();
     }
 
+    /// <summary>Cgroups below the parent, in all hierarchies.</summary>
+    public static IEnumerable<string> Cgroups(string parent) => CgroupsOf(parent).Order(StringComparer.Ordinal);
+
     private static IEnumerable<string> Controllers() => Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup");
 
     /// <summary>Cgroups below (not including) the parent.</summary>
-    private static IEnumerable<string> CgroupsOf(string parent) =>
+    public static IEnumerable<string> CgroupsOf(string parent) =>
         Controllers().Select(c => c + parent).Where(Directory.Exists).SelectMany(d => Directory.EnumerateDirectories(d, "*", SearchOption.AllDirectories)).ToList();
 
     private static IEnumerable<string> Files(string dir) =>

@@ -91,7 +91,8 @@ internal sealed class Stack : IDisposable
             "-H", $"unix://{Socket}", "-H", $"tcp://127.0.0.1:{ApiPort}",
             "--data-root", Dir.File("data"), "--exec-root", Dir.File("exec"), "--pidfile", Dir.File("d.pid"),
             "--registry-mirror", "http://127.0.0.1:5000", "--cgroup-parent", CgroupParent, .. _extra,
-        ]) { NetworkOf = Network.Pid });
+        ])
+        { NetworkOf = Network.Pid });
         daemon.WaitUntil(() => new Command("curl", "-sf", "--unix-socket", Socket, "http://d/_ping").Run().ExitCode == 0, "API");
         return daemon;
     }

@@ -77,6 +77,33 @@ public sealed class ContentTests : IAsyncDisposable
         Assert.Equal(Fixture.Sha256("ok"u8.ToArray()), answers[^1].Digest);
     }
 
+    [Theory]
+    [InlineData("hello", 5)]
+    [InlineData("hellx", 0)]
+    [InlineData("", 0)]
+    public async Task ABlobWithoutARecord_IsTakenOverIfItIsWhole(string found, long offset)
+    {
+        string digest = Fixture.Sha256("hello"u8.ToArray());
+        File.WriteAllText(_fixture.Store.BlobPath(digest), found);
+        List<WriteContentResponse> answers = await _fixture.WriteAsync(
+            Fixture.Context(), new WriteContentRequest { Action = WriteAction.Stat, Ref = "r", Expected = digest });
+        Assert.Equal(offset, answers[0].Offset);
+        Assert.Equal(digest, await _fixture.AddAsync("hello"));
+        Assert.Equal("hello"u8.ToArray(), await _fixture.ReadAsync(new ReadContentRequest { Digest = digest }));
+    }
+
+    [Fact]
+    public async Task AWriteThatWentOnWithDamagedData_BeginsAnewAfterwards()
+    {
+        string digest = Fixture.Sha256("hello"u8.ToArray());
+        await _fixture.WriteAsync(Fixture.Context(), Write("r", 0, "hxl"));
+        WriteContentRequest commit = new() { Action = WriteAction.Commit, Offset = 5, Expected = digest };
+        await Assert.ThrowsAsync<RpcException>(() => _fixture.WriteAsync(Fixture.Context(), Write("r", 3, "lo"), commit));
+        List<WriteContentResponse> answers = await _fixture.WriteAsync(
+            Fixture.Context(), new WriteContentRequest { Action = WriteAction.Stat, Ref = "r" }, Write("r", 0, "hello"), commit);
+        Assert.Equal((0L, digest), (answers[0].Offset, answers[^1].Digest));
+    }
+
     [Fact]
     public async Task AGap_IsRefused()
     {

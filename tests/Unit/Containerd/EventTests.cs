@@ -38,9 +38,9 @@ public sealed class EventTests
     }
 
     [Theory]
-    [InlineData("", "envelope topic must not be empty: invalid argument")]
-    [InlineData("tasks", "envelope topic must start with '/': invalid argument")]
-    [InlineData("/", "envelope topic must have at least one component: invalid argument")]
+    [InlineData("", "envelope topic \"\": must not be empty: invalid argument")]
+    [InlineData("tasks", "envelope topic \"tasks\": must start with '/': invalid argument")]
+    [InlineData("/", "envelope topic \"/\": must have at least one component: invalid argument")]
     public void BadTopics(string topic, string text) =>
         Assert.Equal(text, Assert.Throws<RpcException>(() => new EventExchange().Forward(Event(topic))).Message);
 

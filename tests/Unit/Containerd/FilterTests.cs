@@ -53,7 +53,7 @@ public sealed class FilterTests
     [InlineData("==x")]
     [InlineData("name=x")]
     [InlineData("name==x,")]
-    [InlineData("name=="   )]
+    [InlineData("name==")]
     [InlineData("name==\"x")]
     [InlineData("name==\"\\q\"")]
     [InlineData("topic~=|(|")]

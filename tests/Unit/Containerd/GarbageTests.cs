@@ -112,8 +112,11 @@ public sealed class GarbageTests : IAsyncDisposable
             {
                 Container = new Container
                 {
-                    Id = "c", Runtime = new Container.Types.Runtime { Name = "io.containerd.runc.v2" }, Spec = new Any(),
-                    Snapshotter = "overlayfs", SnapshotKey = "c",
+                    Id = "c",
+                    Runtime = new Container.Types.Runtime { Name = "io.containerd.runc.v2" },
+                    Spec = new Any(),
+                    Snapshotter = "overlayfs",
+                    SnapshotKey = "c",
                 },
             },
             Fixture.Context());

@@ -103,8 +103,12 @@ public sealed class SnapshotTests : IAsyncDisposable
         Check(RpcStatus.NotFound, "parent snapshot none does not exist: not found", () => Prepare(store, "c", "none"));
         Check(RpcStatus.InvalidArgument, "failed to create snapshot: parent \"b\" is not committed snapshot: invalid argument", () => Prepare(store, "c", "b"));
         Check(RpcStatus.NotFound, "snapshot none does not exist: not found", () => store.Mounts("test", "none"));
-        Check(RpcStatus.FailedPrecondition, "requested snapshot A not active: failed precondition", () => store.Mounts("test", "A"));
+        Check(RpcStatus.FailedPrecondition, "failed to get active mount: requested snapshot A not active or view: failed precondition", () => store.Mounts("test", "A"));
         Check(RpcStatus.AlreadyExists, "snapshot \"A\": already exists", () => store.Commit("test", null, "A", "b", "", []));
+        Check(RpcStatus.AlreadyExists, "snapshot \"A\": already exists", () => store.Commit("test", null, "A", "none", "", []));
+        Check(
+            RpcStatus.FailedPrecondition, "failed to commit snapshot A: snapshot \"A\" is not active: failed precondition",
+            () => store.Commit("test", null, "C", "A", "", []));
         Check(RpcStatus.FailedPrecondition, "cannot remove snapshot with child: failed precondition", () => store.Remove("test", "A"));
         Check(RpcStatus.NotFound, "snapshot A does not exist: not found", () => store.Stat("other", "A"));
         // A failed creation leaves no folder.

@@ -40,6 +40,8 @@ public class ShimPartsTests
             """);
         Assert.Equal("last one", RuntimeLog.LastError(log));
         Assert.Equal("", RuntimeLog.LastError("[]\n3\n{}\n"u8));
+        Assert.Equal("spread", RuntimeLog.LastError("{\"level\":\"error\",\"msg\":\"a\"}\n{\n  \"msg\": \"spread\",\n  \"level\": \"error\"\n}\n"u8));
+        Assert.Equal("", RuntimeLog.LastError("{\"level\":1,\"msg\":\"a\"}\n{\"level\":\"error\",\"msg\":2}"u8));
     }
 
     [Fact]
