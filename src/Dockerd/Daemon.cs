@@ -92,6 +92,11 @@ internal sealed partial class Daemon(DaemonOptions options, ILogger log)
         Task tasks = new TaskEvents(client, containers, log).RunAsync(hearing.Token);
 
         List<string> warnings = Warnings();
+        foreach (TransportListener listener in listeners)
+        {
+            if (listener.Address.StartsWith("tcp://", StringComparison.Ordinal) && !options.Tls && !options.TlsVerify)
+                warnings.Add($"WARNING: API is accessible on http://{Shown(listener.Address)} without encryption: whoever reaches it is root on this host (see --tlsverify)");
+        }
         foreach (string warning in warnings)
             LogWarning(log, warning);
         SystemReport report = new(services, containers, DaemonId(), warnings);

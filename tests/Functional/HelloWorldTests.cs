@@ -38,6 +38,7 @@ public class HelloWorldTests
         Assert.Equal("No such image: hello-world:latest", (string?)JsonNode.Parse(missing[0])!["message"]);
 
         string pull = stack.Curl("-X", "POST", $"{api}/images/create?fromImage=hello-world&tag=latest").Succeeded().Output;
+        Assert.All(pull.Split('\n', StringSplitOptions.RemoveEmptyEntries), l => Assert.EndsWith("}\r", l));
         JsonNode[] lines = [.. pull.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)];
         Assert.Equal("Pulling from library/hello-world", (string?)lines[0]["status"]);
         Assert.Equal("latest", (string?)lines[0]["id"]);
@@ -58,7 +59,8 @@ public class HelloWorldTests
         Assert.True(body.AsObject().ContainsKey("Warnings"));
 
         using Daemon attach = new(new Command("curl", "-sN", "-X", "POST", "-H", "Connection: Upgrade", "-H", "Upgrade: tcp",
-            $"{api}/containers/{id}/attach?stderr=1&stdout=1&stream=1") { NetworkOf = stack.Network.Pid });
+            $"{api}/containers/{id}/attach?stderr=1&stdout=1&stream=1")
+        { NetworkOf = stack.Network.Pid });
         Thread.Sleep(500);
         Assert.False(attach.HasExited, "attach came back before the container was started: " + attach.Log);
         Assert.Equal("204", stack.Curl("-X", "POST", "-o", "/dev/null", "-w", "%{http_code}", $"{api}/containers/{id}/start").Output);

@@ -57,6 +57,25 @@ public class RestartTests
         Assert.Equal("again\n", stack.Docker("run", "--rm", "busybox", "echo", "again").Succeeded().Output);
     }
 
+    [Fact]
+    public void A_daemon_whose_container_store_is_damaged_starts_and_says_so()
+    {
+        using Stack stack = new();
+        stack.Docker("run", "--name", "done", "busybox", "echo", "said").Succeeded();
+        stack.Dockerd.Stop();
+        string store = stack.Dir.File("data/dockerd.db");
+        byte[] bytes = File.ReadAllBytes(store);
+        bytes.AsSpan(0, Math.Min(bytes.Length, 4096)).Fill(0xA5);
+        File.WriteAllBytes(store, bytes);
+        stack.RestartDockerd();
+        Assert.Contains("was damaged and set aside as", stack.Dockerd.Log);
+        Assert.Single(Directory.EnumerateFiles(stack.Dir.File("data"), "dockerd.db.corrupt-*"), f => !f.EndsWith("-wal", StringComparison.Ordinal) && !f.EndsWith("-shm", StringComparison.Ordinal));
+        Assert.Empty(stack.Docker("ps", "-aq").Succeeded().Output);
+        // The images are containerd's, and so still there without a registry.
+        stack.Registry.Stop();
+        Assert.Equal("again\n", stack.Docker("run", "--rm", "--name", "done", "busybox", "echo", "again").Succeeded().Output);
+    }
+
     private static void AssertKept(Stack stack)
     {
         Assert.Contains("busybox", stack.Docker("images").Succeeded().Output);

@@ -2,7 +2,11 @@ using System.Reflection;
 
 namespace AotRuntime.Tests.Functional;
 
-/// <summary>The tree that a container of the quirks image sees, against what Docker 28.5 makes of the same image.</summary>
+/// <summary>
+/// The tree that a container of the quirks image sees, against what Docker 28.5 makes of the same image with containerd's image store (driver
+/// overlayfs, which is ours too). Its older store, overlay2, differs in one thing: a directory that a layer names only by what lies in it
+/// loses owner and mode there.
+/// </summary>
 public class UnpackTests(StackFixture fixture) : IClassFixture<StackFixture>
 {
     /// <summary>Prints each file's kind, mode, owner, size, device, links, time ("now" for what the tar does not date), link target and content; run inside the container.</summary>

@@ -40,7 +40,8 @@ public static class GoTime
     /// </summary>
     public static string Timestamp(string text, DateTimeOffset now)
     {
-        if (GoDuration.TryParse(text, out long span, out _))
+        // A bare 0 is no span of nothing but the beginning of time.
+        if (text != "0" && GoDuration.TryParse(text, out long span, out _))
             return Stamp(now.AddTicks(-span / 100));
         if (text.Contains('-') && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out DateTimeOffset moment))
             return Stamp(moment);

@@ -15,6 +15,12 @@ internal static class FieldNames
         "PortBindings", "Ports", "Runtimes", "StorageOpt", "Sysctls", "Tmpfs", "Volumes", "Attributes", "IndexConfigs", "ExtraHostsMap", "AuxiliaryAddresses",
     };
 
+    // Of these, the ones that hold strings.
+    private static readonly HashSet<string> s_stringMaps = new(StringComparer.Ordinal)
+    {
+        "Annotations", "Data", "Details", "DriverOpts", "Labels", "Options", "StorageOpt", "Sysctls", "Tmpfs", "Attributes", "ExtraHostsMap", "AuxiliaryAddresses",
+    };
+
     // Fields that a document may lack (Go's omitempty), and that are nil, zero or empty then.
     private static readonly HashSet<string> s_optional = new(StringComparer.Ordinal)
     {
@@ -62,7 +68,7 @@ internal static class FieldNames
     {
         if (element.ValueKind == JsonValueKind.Null)
             return s_maps.Contains(name) ? s_emptyMap : s_lists.Contains(name) ? s_emptyList : null;
-        return JsonValue.Of(element, s_maps.Contains(name));
+        return JsonValue.Of(element, s_maps.Contains(name), s_stringMaps.Contains(name));
     }
 
     /// <summary>The value of a key of <paramref name="map"/>; docker's maps of nullable values (ports) hold lists.</summary>

@@ -204,7 +204,7 @@ internal static class Functions
                 if (json.Element.TryGetProperty(Str(key), out JsonElement found))
                     return FieldNames.WrapIn(json, Str(key), found);
                 // The zero value of the map's type: most of docker's maps hold strings, those of ports and networks don't.
-                return SampleIsString(json.Element) ? "" : null;
+                return json.OfStrings || SampleIsString(json.Element) ? "" : null;
             default:
                 throw new TemplateException($"error calling index: can't index item of type {TypeName(container)}");
         }

@@ -18,18 +18,21 @@ public interface ITemplateObject
     void AppendJson(StringBuilder text);
 }
 
-/// <summary>An object or array of a JSON document. <paramref name="IsMap"/>: its names are data (labels), not fields.</summary>
-public sealed record JsonValue(JsonElement Element, bool IsMap = false)
+/// <summary>
+/// An object or array of a JSON document. <paramref name="IsMap"/>: its names are data (labels), not fields; <paramref name="OfStrings"/>:
+/// and its values are strings.
+/// </summary>
+public sealed record JsonValue(JsonElement Element, bool IsMap = false, bool OfStrings = false)
 {
     /// <summary>An element as a template's value: scalars become .NET's.</summary>
-    public static object? Of(JsonElement element, bool isMap = false) => element.ValueKind switch
+    public static object? Of(JsonElement element, bool isMap = false, bool ofStrings = false) => element.ValueKind switch
     {
         JsonValueKind.String => element.GetString(),
         JsonValueKind.True => true,
         JsonValueKind.False => false,
         JsonValueKind.Null or JsonValueKind.Undefined => null,
         JsonValueKind.Number => element.TryGetInt64(out long whole) ? whole : element.GetDouble(),
-        _ => new JsonValue(element, isMap),
+        _ => new JsonValue(element, isMap, ofStrings),
     };
 }
 

@@ -148,9 +148,22 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
     }
 
     /// <summary>Adds a document to the stream.</summary>
-    public async ValueTask WriteLineAsync<T>(T value, IJsonWriter<T> codec)
+    public ValueTask WriteLineAsync<T>(T value, IJsonWriter<T> codec)
     {
         EngineJson.WriteLine(Exchange.ResponseBody, value, codec);
+        return FlushLineAsync();
+    }
+
+    /// <summary>Adds a step of a long operation to the stream; those lines end as Docker's do, with CR and LF.</summary>
+    public ValueTask WriteProgressAsync(JsonMessage message)
+    {
+        JsonText.Write(Exchange.ResponseBody, message, EngineJson.Types.JsonMessage, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        Exchange.ResponseBody.Write("\r\n"u8);
+        return FlushLineAsync();
+    }
+
+    private async ValueTask FlushLineAsync()
+    {
         FlushResult result = await Exchange.ResponseBody.FlushAsync(Aborted).ConfigureAwait(false);
         if (result.IsCompleted)
             throw new OperationCanceledException("the client is gone");

@@ -12,13 +12,24 @@ internal sealed partial class ApiServer(Router router, ILogger log)
     public const string ServerVersion = "28.5.2";
 
     /// <summary>Answers one exchange.</summary>
-    public async ValueTask HandleAsync(HttpExchange exchange)
+    public ValueTask HandleAsync(HttpExchange exchange)
     {
         HttpHeaders headers = exchange.ResponseHeaders;
         headers["Api-Version"] = ApiVersions.Current;
         headers["Docker-Experimental"] = "false";
         headers["Ostype"] = "linux";
         headers["Server"] = $"Docker/{ServerVersion} (linux)";
+        if (exchange.Path != "/_ping" || exchange.Method is not ("GET" or "HEAD"))
+            return RouteAsync(exchange);
+        LogCall(log, exchange.Method, exchange.Path);
+        SystemRoutes.Ping(exchange);
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask RouteAsync(HttpExchange exchange)
+    {
+        // A handler may block, and here is the thread that waits for other connections, too.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         Dictionary<string, string> parameters = [];
         ApiRequest request = new(exchange, ApiVersions.Current, parameters);
         try

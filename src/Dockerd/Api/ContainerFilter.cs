@@ -21,7 +21,7 @@ internal static class ContainerFilter
         foreach (string status in filters.Get("status"))
         {
             if (status is not ("created" or "restarting" or "running" or "removing" or "paused" or "exited" or "dead"))
-                throw ApiException.BadRequest($"invalid filter 'status={status}'");
+                throw ApiException.BadRequest($"invalid filter 'status={status}': invalid value for state ({status}): must be one of created, running, paused, restarting, removing, exited, dead");
         }
         List<int> exited = [];
         foreach (string code in filters.Get("exited"))

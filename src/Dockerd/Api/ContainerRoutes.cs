@@ -18,7 +18,7 @@ internal sealed class ContainerRoutes(DaemonServices services, ContainerManager 
         router.Map("POST", "/containers/{id}/start", Change((c, _) => containers.StartAsync(c)));
         router.Map("POST", "/containers/{id}/stop", Change((c, r) => containers.StopAsync(c, r.Int("t"), r.Text("signal"))));
         router.Map("POST", "/containers/{id}/restart", Change((c, r) => containers.RestartAsync(c, r.Int("t"), r.Text("signal"), CancellationToken.None)));
-        router.Map("POST", "/containers/{id}/kill", Change((c, r) => containers.KillAsync(c, r.Text("signal"), CancellationToken.None)));
+        router.Map("POST", "/containers/{id}/kill", KillAsync);
         router.Map("POST", "/containers/{id}/pause", Change((c, _) => containers.PauseAsync(c)));
         router.Map("POST", "/containers/{id}/unpause", Change((c, _) => containers.UnpauseAsync(c)));
         router.Map("POST", "/containers/{id}/rename", Change((c, r) => containers.RenameAsync(c, r.Text("name"))));
@@ -28,7 +28,7 @@ internal sealed class ContainerRoutes(DaemonServices services, ContainerManager 
         router.Map("GET", "/containers/{id}/top", TopAsync);
         router.Map("GET", "/containers/{id}/stats", StatsAsync);
         router.Map("DELETE", "/containers/{id}", Change((c, r) =>
-            r.Bool("link") ? throw ApiException.BadRequest("links are not supported") : containers.RemoveAsync(c, r.Bool("force"), r.Bool("v"), CancellationToken.None)));
+            r.Bool("link") ? throw ApiException.BadRequest("links are not supported") : containers.RemoveAsync(c, r.Path("id"), r.Bool("force"), r.Bool("v"), CancellationToken.None)));
     }
 
     private ApiHandler Change(Func<Container, ApiRequest, Task> change) => async request =>
@@ -37,12 +37,25 @@ internal sealed class ContainerRoutes(DaemonServices services, ContainerManager 
         await request.WriteEmptyAsync(204).ConfigureAwait(false);
     };
 
+    private async Task KillAsync(ApiRequest request)
+    {
+        try
+        {
+            await containers.KillAsync(containers.Find(request.Path("id")), request.Text("signal"), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ApiException e)
+        {
+            throw new ApiException(e.StatusCode, $"cannot kill container: {request.Path("id")}: {e.Message}", e);
+        }
+        await request.WriteEmptyAsync(204).ConfigureAwait(false);
+    }
+
     private async Task CreateAsync(ApiRequest request)
     {
         ContainerCreateRequest body = await request.RequireJsonAsync(EngineJson.Types.ContainerCreateRequest).ConfigureAwait(false);
         if (body.Image.Length == 0)
             throw ApiException.BadRequest("config.Image must not be empty");
-        ContainerCreateResponse response = await containers.CreateAsync(request.Text("name"), body, request.Aborted).ConfigureAwait(false);
+        ContainerCreateResponse response = await containers.CreateAsync(request.Text("name"), request.Text("platform"), body, request.Aborted).ConfigureAwait(false);
         await request.WriteJsonAsync(response, EngineJson.Types.ContainerCreateResponse, 201).ConfigureAwait(false);
     }
 
@@ -55,7 +68,7 @@ internal sealed class ContainerRoutes(DaemonServices services, ContainerManager 
         {
             ContainerSummary summary = ContainerView.Summary(container);
             if (request.Bool("size"))
-                summary.SizeRw = await services.Containerd.SnapshotUsageAsync(container.Record.Snapshotter, container.Id, request.Aborted).ConfigureAwait(false);
+                (summary.SizeRw, summary.SizeRootFs) = await SizesAsync(container, request.Aborted).ConfigureAwait(false);
             result.Add(summary);
         }
         await request.WriteJsonAsync(result, EngineJson.Types.ListContainerSummary).ConfigureAwait(false);
@@ -66,12 +79,16 @@ internal sealed class ContainerRoutes(DaemonServices services, ContainerManager 
         Container container = containers.Find(request.Path("id"));
         ContainerInspect result = ContainerView.Inspect(container);
         if (request.Bool("size"))
-        {
-            result.SizeRw = await services.Containerd.SnapshotUsageAsync(container.Record.Snapshotter, container.Id, request.Aborted).ConfigureAwait(false);
-            ImageInspect? image = await services.Images.InspectAsync(container.Record.ImageId, request.Aborted).ConfigureAwait(false);
-            result.SizeRootFs = result.SizeRw + (image?.Size ?? 0);
-        }
+            (result.SizeRw, result.SizeRootFs) = await SizesAsync(container, request.Aborted).ConfigureAwait(false);
         await request.WriteJsonAsync(result, EngineJson.Types.ContainerInspect).ConfigureAwait(false);
+    }
+
+    /// <summary>Bytes of a container's own layer, and of all of its layers.</summary>
+    private async Task<(long Own, long All)> SizesAsync(Container container, CancellationToken cancellationToken)
+    {
+        long own = await services.Containerd.SnapshotUsageAsync(container.Record.Snapshotter, container.Id, cancellationToken).ConfigureAwait(false);
+        ImageInspect? image = await services.Images.InspectAsync(container.Record.ImageId, cancellationToken).ConfigureAwait(false);
+        return (own, own + (image?.Size ?? 0));
     }
 
     private async Task ResizeAsync(ApiRequest request)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using AotRuntime.Dockerd.Containers;
 using AotRuntime.Dockerd.Images;
 using AotRuntime.EngineApi;
+using AotRuntime.Images;
 using AotRuntime.Rpc;
 
 namespace AotRuntime.Dockerd.Api;
@@ -13,13 +14,11 @@ internal sealed class ImageRoutes(DaemonServices services, ContainerManager cont
     /// <summary>Adds the routes.</summary>
     public void Map(Router router)
     {
-        router.Map("GET", "/images/json", async r => await r.WriteJsonAsync(
-            await services.Images.ListAsync(r.Filters(), r.Bool("all"), r.Bool("shared-size"), r.Aborted).ConfigureAwait(false), EngineJson.Types.ListImageSummary).ConfigureAwait(false));
+        router.Map("GET", "/images/json", ListAsync);
         router.Map("POST", "/images/create", PullAsync);
         router.Map("POST", "/images/prune", async r => await r.WriteJsonAsync(
             await services.Images.PruneAsync(r.Filters(), containers.UsersOfImage, r.Aborted).ConfigureAwait(false), EngineJson.Types.ImagesPruneReport).ConfigureAwait(false));
-        router.Map("GET", "/images/{name*}/json", async r => await r.WriteJsonAsync(
-            await services.Images.InspectAsync(r.Path("name"), r.Aborted).ConfigureAwait(false) ?? throw Missing(r), EngineJson.Types.ImageInspect).ConfigureAwait(false));
+        router.Map("GET", "/images/{name*}/json", InspectAsync);
         router.Map("GET", "/images/{name*}/history", async r => await r.WriteJsonAsync(
             await services.Images.HistoryAsync(r.Path("name"), r.Aborted).ConfigureAwait(false) ?? throw Missing(r), EngineJson.Types.ListImageHistoryItem).ConfigureAwait(false));
         router.Map("POST", "/images/{name*}/tag", async r =>
@@ -35,7 +34,35 @@ internal sealed class ImageRoutes(DaemonServices services, ContainerManager cont
         router.Map("GET", "/images/search", static _ => throw ApiException.NotImplemented("searching images is not supported by this daemon"));
     }
 
-    private static ApiException Missing(ApiRequest request) => ApiException.NotFound($"No such image: {request.Path("name")}");
+    private static ApiException Missing(ApiRequest request)
+    {
+        string name = request.Path("name");
+        return ApiException.NotFound($"No such image: {ImageReference.TryParse(name)?.WithDefaultTag().Familiar ?? name}");
+    }
+
+    private async Task ListAsync(ApiRequest request)
+    {
+        List<ImageSummary> images = await services.Images.ListAsync(request.Filters(), request.Bool("all"), request.Bool("shared-size"), request.Aborted).ConfigureAwait(false);
+        foreach (ImageSummary image in images)
+        {
+            if (request.IsAtLeast("1.51"))
+                image.Containers = containers.UsersOfImage(image.Id).Count;
+            if (!request.IsAtLeast("1.44"))
+                image.VirtualSize = image.Size;
+        }
+        await request.WriteJsonAsync(images, EngineJson.Types.ListImageSummary).ConfigureAwait(false);
+    }
+
+    private async Task InspectAsync(ApiRequest request)
+    {
+        ImageInspect image = await services.Images.InspectAsync(request.Path("name"), request.Aborted).ConfigureAwait(false) ?? throw Missing(request);
+        if (!request.IsAtLeast("1.44"))
+            image.VirtualSize = image.Size;
+        // 1.50 took away what can't be an image's.
+        if (!request.IsAtLeast("1.50"))
+            image.Config?.AddContainerMembers();
+        await request.WriteJsonAsync(image, EngineJson.Types.ImageInspect).ConfigureAwait(false);
+    }
 
     private async Task PullAsync(ApiRequest request)
     {
@@ -58,7 +85,7 @@ internal sealed class ImageRoutes(DaemonServices services, ContainerManager cont
                 await writing.WaitAsync(request.Aborted).ConfigureAwait(false);
                 try
                 {
-                    await request.WriteLineAsync(message, EngineJson.Types.JsonMessage).ConfigureAwait(false);
+                    await request.WriteProgressAsync(message).ConfigureAwait(false);
                 }
                 finally
                 {
@@ -69,8 +96,7 @@ internal sealed class ImageRoutes(DaemonServices services, ContainerManager cont
         catch (Exception e) when (request.Exchange.HasStarted && e is ApiException or RpcException or IOException)
         {
             // The status is out already: the error is the last object of the stream.
-            await request.WriteLineAsync(
-                new JsonMessage { ErrorDetail = new JsonMessageError { Message = e.Message }, Error = e.Message }, EngineJson.Types.JsonMessage).ConfigureAwait(false);
+            await request.WriteProgressAsync(new JsonMessage { ErrorDetail = new JsonMessageError { Message = e.Message }, Error = e.Message }).ConfigureAwait(false);
         }
     }
 

@@ -91,6 +91,9 @@ internal sealed class StreamRoutes(ContainerManager containers)
             line.ResetWrittenCount();
             if (timestamps)
                 line.Write(Encoding.ASCII.GetBytes(GoTime.FormatFixed(entry.Time) + " "));
+            // The attributes that labels or environment give a line; this log keeps none.
+            if (request.Bool("details"))
+                line.Write(" "u8);
             line.Write(entry.Line);
             WritePiece(output, from, line.WrittenSpan, tty);
             unflushed += line.WrittenCount;
@@ -116,7 +119,7 @@ internal sealed class StreamRoutes(ContainerManager containers)
     private async Task CreateExecAsync(ApiRequest request)
     {
         ExecCreateRequest body = await request.RequireJsonAsync(EngineJson.Types.ExecCreateRequest).ConfigureAwait(false);
-        ExecSession exec = containers.CreateExec(containers.Find(request.Path("id")), body);
+        ExecSession exec = containers.CreateExec(containers.Find(request.Path("id")), request.Path("id"), body);
         await request.WriteJsonAsync(new ExecCreateResponse { Id = exec.Id }, EngineJson.Types.ExecCreateResponse, 201).ConfigureAwait(false);
     }
 

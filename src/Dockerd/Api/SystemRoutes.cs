@@ -1,6 +1,7 @@
 using AotRuntime.Dockerd.Events;
 using AotRuntime.Dockerd.Host;
 using AotRuntime.EngineApi;
+using AotRuntime.Http;
 
 namespace AotRuntime.Dockerd.Api;
 
@@ -15,6 +16,7 @@ internal sealed class SystemRoutes(DaemonServices services, SystemReport report)
         router.Map("GET", "/version", async r => await r.WriteJsonAsync(await report.VersionAsync().ConfigureAwait(false), EngineJson.Types.SystemVersion).ConfigureAwait(false));
         router.Map("GET", "/info", async r => await r.WriteJsonAsync(await report.InfoAsync().ConfigureAwait(false), EngineJson.Types.SystemInfo).ConfigureAwait(false));
         router.Map("GET", "/events", EventsAsync);
+        router.Map("POST", "/auth", LoginAsync);
         router.Map("GET", "/system/df", async r => await r.WriteJsonAsync(await report.DiskUsageAsync(r.Aborted).ConfigureAwait(false), EngineJson.Types.DiskUsage).ConfigureAwait(false));
         foreach (string path in (ReadOnlySpan<string>)["/build", "/session", "/grpc"])
             router.Map("POST", path, static _ => throw ApiException.NotImplemented("building images is not supported by this daemon"));
@@ -26,13 +28,30 @@ internal sealed class SystemRoutes(DaemonServices services, SystemReport report)
         router.Map("GET", "/plugins", static r => r.WriteAsync(200, "application/json", "[]\n"u8.ToArray()).AsTask());
     }
 
+    /// <summary>Answers a ping, with no version in its path or any. Allocates nothing: clients and monitors ask this more often than all else.</summary>
+    public static void Ping(HttpExchange exchange)
+    {
+        HttpHeaders headers = exchange.ResponseHeaders;
+        headers["Cache-Control"] = "no-cache, no-store, must-revalidate";
+        headers["Pragma"] = "no-cache";
+        headers["Builder-Version"] = "1";
+        headers["Swarm"] = "inactive";
+        headers["Content-Type"] = "text/plain; charset=utf-8";
+        headers["Content-Length"] = "2";
+        exchange.Write("OK"u8);
+    }
+
     private static Task PingAsync(ApiRequest request)
     {
-        request.Exchange.ResponseHeaders["Cache-Control"] = "no-cache, no-store, must-revalidate";
-        request.Exchange.ResponseHeaders["Pragma"] = "no-cache";
-        request.Exchange.ResponseHeaders["Builder-Version"] = "1";
-        request.Exchange.ResponseHeaders["Swarm"] = "inactive";
-        return request.WriteAsync(200, "text/plain; charset=utf-8", "OK"u8.ToArray()).AsTask();
+        Ping(request.Exchange);
+        return Task.CompletedTask;
+    }
+
+    private async Task LoginAsync(ApiRequest request)
+    {
+        AuthConfig auth = await request.RequireJsonAsync(EngineJson.Types.AuthConfig).ConfigureAwait(false);
+        await services.Images.LoginAsync(auth, request.Aborted).ConfigureAwait(false);
+        await request.WriteJsonAsync(new AuthResponse { Status = "Login Succeeded" }, EngineJson.Types.AuthResponse).ConfigureAwait(false);
     }
 
     private async Task EventsAsync(ApiRequest request)

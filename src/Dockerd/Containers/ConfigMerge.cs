@@ -104,6 +104,8 @@ internal static class ConfigMerge
             throw ApiException.BadRequest($"unknown or invalid runtime name: {host.Runtime}");
         host.Isolation = host.Isolation == "default" ? "" : host.Isolation;
         host.ConsoleSize ??= [0, 0];
+        // cgroup v2 cannot do it (cgroup-v2.rst, "Deprecated v1 Core Features"), whatever is asked.
+        host.OomKillDisable = DaemonServices.CgroupV2 ? null : host.OomKillDisable ?? false;
         host.PortBindings ??= [];
         host.DeviceCgroupRules?.ForEach(r => Devices.ParseRule(r));
         Capabilities.Tweak(host.CapAdd, host.CapDrop, privileged: false);
@@ -175,6 +177,9 @@ internal static class ConfigMerge
             limits.MemorySwap = limits.Memory * 2;
         if (limits.OomKillDisable == true && limits.Memory == 0)
             warnings.Add("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.");
+        // -1 means "as the host", which is null inside.
+        if (limits.MemorySwappiness is -1)
+            limits.MemorySwappiness = null;
         // Zero and less mean "no limit", which is null inside.
         if (limits.PidsLimit is 0)
             limits.PidsLimit = null;
@@ -191,7 +196,7 @@ internal static class ConfigMerge
         }
         host.LogConfig.Config ??= [];
         if (host.LogConfig.Type is not ("json-file" or "none"))
-            throw ApiException.BadRequest($"logger: no log driver named '{host.LogConfig.Type}' is registered");
+            throw ApiException.BadRequest($"error looking up logging plugin {host.LogConfig.Type}: plugin \"{host.LogConfig.Type}\" not found");
         if (host.LogConfig.Type == "json-file")
             Logs.JsonFileOptions.Parse(host.LogConfig.Config);
     }
@@ -233,7 +238,7 @@ internal static class ConfigMerge
     private static Dictionary<string, EmptyObject>? Union(Dictionary<string, EmptyObject>? a, Dictionary<string, EmptyObject>? b)
     {
         if (a is not { Count: > 0 } && b is not { Count: > 0 })
-            return a;
+            return null;
         Dictionary<string, EmptyObject> result = [];
         foreach (string key in (a?.Keys ?? Enumerable.Empty<string>()).Concat(b?.Keys ?? Enumerable.Empty<string>()))
             result[key] = EmptyObject.Instance;

@@ -10,7 +10,7 @@ internal sealed partial class ContainerManager
 {
     /// <summary>Makes a container. Nothing is left behind where that fails.</summary>
     /// <exception cref="ApiException">404: no such image; 409: the name is taken; 400: the configuration is invalid.</exception>
-    public async Task<ContainerCreateResponse> CreateAsync(string name, ContainerCreateRequest request, CancellationToken cancellationToken)
+    public async Task<ContainerCreateResponse> CreateAsync(string name, string platform, ContainerCreateRequest request, CancellationToken cancellationToken)
     {
         name = name.TrimStart('/');
         if (name.Length > 0 && !NameGenerator.IsValid(name))
@@ -21,10 +21,13 @@ internal sealed partial class ContainerManager
         LocalImage image = await _services.Images.FindAsync(request.Image, cancellationToken).ConfigureAwait(false)
             ?? throw ApiException.NotFound($"No such image: {WithTag(request.Image)}");
 
+        CheckPlatform(image, platform, request.Image);
+
         List<string> warnings = [];
         ContainerConfig config = ConfigMerge.WithImage(request, image.Config);
         ConfigMerge.Complete(host, Options, warnings);
-        CheckNetwork(config, host);
+        ConfigCheck.Check(config, host, request.NetworkingConfig?.EndpointsConfig ?? [], warnings);
+        ResolveOthers(host);
 
         ContainerRecord record = new()
         {
@@ -36,6 +39,13 @@ internal sealed partial class ContainerManager
             HostConfig = host,
             Endpoints = request.NetworkingConfig?.EndpointsConfig ?? [],
         };
+        if (!string.IsNullOrEmpty(config.MacAddress) && record.Endpoints.GetValueOrDefault(host.NetworkMode)?.MacAddress is not { Length: > 0 })
+        {
+            // Clients before 1.44 say it here.
+            EndpointSettings endpoint = record.Endpoints.GetValueOrDefault(host.NetworkMode) ?? new EndpointSettings();
+            endpoint.MacAddress = config.MacAddress;
+            record.Endpoints[host.NetworkMode] = endpoint;
+        }
         if (config.Hostname.Length == 0)
             config.Hostname = host.NetworkMode == "host" || host.UTSMode == "host" ? Environment.MachineName : record.Id[..12];
         (record.Path, record.Args) = ConfigMerge.Command(config);
@@ -98,20 +108,53 @@ internal sealed partial class ContainerManager
         }
     }
 
-    private void CheckNetwork(ContainerConfig config, HostConfig host)
+    // A client that gets 404 pulls the image for the platform that it asked for.
+    private static void CheckPlatform(LocalImage image, string platform, string reference)
     {
-        if (Container.JoinedContainer(host.NetworkMode) is { } joined)
-        {
-            Container other = Find(joined);
-            host.NetworkMode = "container:" + other.Id;
+        if (platform.Length == 0)
             return;
+        AotRuntime.Images.Platform wanted;
+        try
+        {
+            wanted = AotRuntime.Images.Platform.Parse(platform);
         }
+        catch (FormatException e)
+        {
+            throw new ApiException(400, e.Message, e);
+        }
+        AotRuntime.Images.Platform actual = new AotRuntime.Images.Platform { Os = image.Os, Architecture = image.Architecture, Variant = image.Variant }.Normalized();
+        if (image.Architecture.Length > 0 && wanted.Distance(actual) is null)
+            throw ApiException.NotFound($"image with reference {reference} was found but its platform ({actual}) does not match the specified platform ({wanted})");
+    }
+
+    /// <summary>
+    /// Other containers that this one refers to. Never 404: clients would take that for a missing image. A network, or a container whose
+    /// network is to be joined, may come until the start.
+    /// </summary>
+    private void ResolveOthers(HostConfig host)
+    {
+        try
+        {
+            if (Container.JoinedContainer(host.PidMode) is { } pid)
+                Find(pid);
+            if (Container.JoinedContainer(host.IpcMode) is { } ipc)
+                Find(ipc);
+            foreach (string from in host.VolumesFrom ?? [])
+                Find(from.Split(':')[0]);
+        }
+        catch (ApiException e) when (e.StatusCode == 404)
+        {
+            throw new ApiException(400, e.Message, e);
+        }
+        if (Container.JoinedContainer(host.NetworkMode) is { } joined && FindOrNull(joined) is { } other)
+            host.NetworkMode = "container:" + other.Id;
         if (host.NetworkMode == "host" && host.Links is { Count: > 0 })
             throw ApiException.BadRequest("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
-        if (host.NetworkMode is "host" or "none" or "bridge" || config.NetworkDisabled)
-            return;
-        if (_services.Networks.Find(host.NetworkMode) is null)
-            throw ApiException.NotFound($"network {host.NetworkMode} not found");
+        foreach (string link in host.Links ?? [])
+        {
+            string name = link.Split(':')[0];
+            _ = FindOrNull(name) ?? throw ApiException.BadRequest($"could not get container for {name}: No such container: {name}");
+        }
     }
 
     // The way in which the error names an image: with the tag that was meant.

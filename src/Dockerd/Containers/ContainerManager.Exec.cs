@@ -19,12 +19,14 @@ internal sealed partial class ContainerManager
 {
     private const int ExecNotStarted = 126;
 
-    /// <summary>Prepares a process for a running container.</summary>
-    public ExecSession CreateExec(Container container, ExecCreateRequest request)
+    /// <summary>Prepares a process for a running container, which the client called <paramref name="calledBy"/>.</summary>
+    public ExecSession CreateExec(Container container, string calledBy, ExecCreateRequest request)
     {
         if (request.Cmd is not { Count: > 0 })
             throw ApiException.BadRequest("No exec command specified");
-        RequireExecutable(container);
+        RequireExecutable(container, calledBy);
+        if (request.User.Length > 0)
+            ExecUser(container, request.User);
         if (request.DetachKeys.Length > 0)
             ParseDetachKeys(request.DetachKeys);
         ExecSession exec = new(NameGenerator.NewId(), container, request);
@@ -47,7 +49,7 @@ internal sealed partial class ContainerManager
         ExecCreateRequest request = exec.Request;
         if (exec.ExitCode is not null)
             throw ApiException.Conflict($"Error: Exec command {exec.Id} has already run");
-        RequireExecutable(container);
+        RequireExecutable(container, container.Id);
         if (!exec.TryBegin())
             throw ApiException.Conflict($"Error: Exec command {exec.Id} is already running");
         Publish(container, "exec_start: " + string.Join(' ', request.Cmd!), ("execID", exec.Id));
@@ -144,24 +146,20 @@ internal sealed partial class ContainerManager
         }
     }
 
-    private static void RequireExecutable(Container container)
+    private static void RequireExecutable(Container container, string calledBy)
     {
         if (!container.State.Running)
             throw ApiException.Conflict($"container {container.Id} is not running");
         if (container.State.Paused)
-            throw ApiException.Conflict($"container {container.Id} is paused, unpause the container before exec");
+            throw ApiException.Conflict($"Container {calledBy} is paused, unpause the container before exec");
         if (container.State.Restarting)
-            throw ApiException.Conflict($"Container {container.Id} is restarting, wait until the container is running");
+            throw ApiException.Conflict($"Container {calledBy} is restarting, wait until the container is running");
     }
 
     private static OciProcess ExecProcess(Container container, ExecCreateRequest request, int height, int width)
     {
         ContainerRecord record = container.Record;
-        string user = request.User.Length > 0 ? request.User : record.Config.User;
-        OciUser identity;
-        // The root directory as the container sees it now.
-        using (RootFs root = new($"/proc/{record.State.Pid.ToString(CultureInfo.InvariantCulture)}/root"))
-            identity = UserLookup.Resolve(user, root.ReadText("/etc/passwd"), root.ReadText("/etc/group"), record.HostConfig.GroupAdd);
+        OciUser identity = ExecUser(container, request.User.Length > 0 ? request.User : record.Config.User);
         OciProcess process = new()
         {
             Args = request.Cmd!,
@@ -175,6 +173,14 @@ internal sealed partial class ContainerManager
         if (height > 0 && width > 0)
             process.ConsoleSize = new OciConsoleSize { Height = height, Width = width };
         return process;
+    }
+
+    private static OciUser ExecUser(Container container, string user)
+    {
+        ContainerRecord record = container.Record;
+        // The root directory as the container sees it now.
+        using RootFs root = new($"/proc/{record.State.Pid.ToString(CultureInfo.InvariantCulture)}/root");
+        return UserLookup.Resolve(user, root.ReadText("/etc/passwd"), root.ReadText("/etc/group"), record.HostConfig.GroupAdd);
     }
 
     private async ValueTask ReconcileExecAsync(ExecSession exec)

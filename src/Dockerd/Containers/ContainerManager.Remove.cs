@@ -8,9 +8,9 @@ namespace AotRuntime.Dockerd.Containers;
 
 internal sealed partial class ContainerManager
 {
-    /// <summary>Removes a container for a client.</summary>
+    /// <summary>Removes a container for a client, which called it <paramref name="calledBy"/>.</summary>
     /// <exception cref="ApiException">409: it runs, and <paramref name="force"/> was not given; or it is being removed.</exception>
-    public async Task RemoveAsync(Container container, bool force, bool volumes, CancellationToken cancellationToken)
+    public async Task RemoveAsync(Container container, string calledBy, bool force, bool volumes, CancellationToken cancellationToken)
     {
         await container.Lock.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -21,7 +21,7 @@ internal sealed partial class ContainerManager
             {
                 string state = container.State.Paused ? "paused" : container.State.Restarting ? "restarting" : "running";
                 string hint = state == "paused" ? "unpause and then stop the container before removing or force remove" : "stop the container before removing or force remove";
-                throw ApiException.Conflict($"cannot remove container \"/{container.Record.Name}\": container is {state}: {hint}");
+                throw ApiException.Conflict($"cannot remove container \"{calledBy}\": container is {state}: {hint}");
             }
             container.Record.Removing = true;
             _store.Save(container.Record);
@@ -50,7 +50,7 @@ internal sealed partial class ContainerManager
                 {
                     await SignalAsync(container, Signals.SIGKILL).ConfigureAwait(false);
                     if (!await EndedAsync(stopped, s_killLimit, cancellationToken).ConfigureAwait(false))
-                        throw ApiException.Internal($"cannot remove container \"/{container.Record.Name}\": could not kill container: tried to kill container, but did not receive an exit event");
+                        throw ApiException.Internal($"cannot remove container \"{calledBy}\": could not kill container: tried to kill container, but did not receive an exit event");
                 }
             }
             await RemoveStoppedAsync(container, volumes).ConfigureAwait(false);
@@ -61,7 +61,7 @@ internal sealed partial class ContainerManager
             if (_containers.ContainsKey(container.Id))
                 _store.Save(container.Record);
             if (e is RpcException rpc)
-                throw ApiException.Internal($"cannot remove container \"/{container.Record.Name}\": {rpc.Message}", rpc);
+                throw ApiException.Internal($"cannot remove container \"{calledBy}\": {rpc.Message}", rpc);
             throw;
         }
     }
@@ -83,6 +83,9 @@ internal sealed partial class ContainerManager
                 AotRuntime.Linux.MountTable.UnmountTree(container.Folder, detach: true);
                 Directory.Delete(container.Folder, recursive: true);
             }
+            string streams = Path.Combine(StreamsFolder, record.Id);
+            if (Directory.Exists(streams))
+                Directory.Delete(streams, recursive: true);
             _store.Remove(record.Id);
             _containers.TryRemove(record.Id, out _);
             foreach (ExecSession exec in container.Execs.Values)
@@ -120,7 +123,7 @@ internal sealed partial class ContainerManager
     {
         try
         {
-            await RemoveAsync(container, force: true, volumes: true, CancellationToken.None).ConfigureAwait(false);
+            await RemoveAsync(container, container.Id, force: true, volumes: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (ApiException e) when (e.StatusCode == 409)
         {
@@ -153,7 +156,7 @@ internal sealed partial class ContainerManager
             try
             {
                 long size = await _services.Containerd.SnapshotUsageAsync(record.Snapshotter, record.Id, cancellationToken).ConfigureAwait(false);
-                await RemoveAsync(container, force: false, volumes: false, cancellationToken).ConfigureAwait(false);
+                await RemoveAsync(container, record.Id, force: false, volumes: false, cancellationToken).ConfigureAwait(false);
                 report.ContainersDeleted.Add(record.Id);
                 report.SpaceReclaimed += (ulong)Math.Max(0, size);
             }

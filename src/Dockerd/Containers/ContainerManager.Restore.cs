@@ -88,10 +88,14 @@ internal sealed partial class ContainerManager
 
     private void RemoveStaleStreams()
     {
-        foreach (Container container in _containers.Values)
+        // Those of containers too that were removed since; what has another name than a container's id is not a container's.
+        if (!Directory.Exists(StreamsFolder))
+            return;
+        foreach (string folder in Directory.EnumerateDirectories(StreamsFolder))
         {
-            string folder = Path.Combine(StreamsFolder, container.Id);
-            if (container.Io is null && Directory.Exists(folder))
+            if (!NameGenerator.IsId(Path.GetFileName(folder)))
+                continue;
+            if (!_containers.TryGetValue(Path.GetFileName(folder), out Container? container) || container.Io is null)
                 Directory.Delete(folder, recursive: true);
         }
     }

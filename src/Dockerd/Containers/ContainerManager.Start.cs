@@ -167,7 +167,23 @@ internal sealed partial class ContainerManager
             return;
         }
         record.Network = await _services.Networks.ConnectAsync(NetworkRequest(container, pid)).ConfigureAwait(false);
-        NetworkFiles.Write(container.HostsPath, NetworkFiles.Hosts(record.Config, host, record.Network.Networks.Values, GatewayForHost()));
+        NetworkFiles.Write(container.HostsPath, NetworkFiles.Hosts(record.Config, host, record.Network.Networks.Values, GatewayForHost(), LinkedHosts(record)));
+    }
+
+    /// <summary>Lines of /etc/hosts for <c>--link</c>: the other container's address under its alias, host name and name.</summary>
+    private string LinkedHosts(ContainerRecord record)
+    {
+        System.Text.StringBuilder lines = new();
+        foreach (string link in record.HostConfig.Links ?? [])
+        {
+            string[] parts = link.Split(':', 2);
+            Container other = Find(parts[0]);
+            string alias = parts.Length > 1 ? parts[1] : other.Record.Name;
+            if (other.Record.Network?.Networks.GetValueOrDefault("bridge")?.IPAddress is not { Length: > 0 } address)
+                throw ApiException.BadRequest($"Cannot link to a non running container: /{other.Record.Name} AS /{record.Name}/{alias}");
+            lines.Append(address).Append('\t').AppendJoin(' ', new List<string> { alias, other.Record.Config.Hostname, other.Record.Name }.Distinct()).Append('\n');
+        }
+        return lines.ToString();
     }
 
     private static NetworkAttachRequest NetworkRequest(Container container, int pid)
@@ -237,7 +253,7 @@ internal sealed partial class ContainerManager
     {
         ContainerRecord record = container.Record;
         HostConfig host = record.HostConfig;
-        Container? network = Container.JoinedContainer(host.NetworkMode) is { } n ? FindRunning(n, "network") : null;
+        Container? network = NetworkDonor(container);
         Container? ipc = Container.JoinedContainer(host.IpcMode) is { } i ? FindRunning(i, "IPC") : null;
         Container? pids = Container.JoinedContainer(host.PidMode) is { } p ? FindRunning(p, "PID") : null;
         if (ipc is { Record.HostConfig.IpcMode: not ("shareable" or "host") })
@@ -264,6 +280,28 @@ internal sealed partial class ContainerManager
         });
     }
 
+    /// <summary>The container whose network this one joins; null for one with a network of its own, which is there.</summary>
+    private Container? NetworkDonor(Container container)
+    {
+        HostConfig host = container.Record.HostConfig;
+        if (Container.JoinedContainer(host.NetworkMode) is { } donor)
+        {
+            try
+            {
+                return FindRunning(donor, "network");
+            }
+            catch (ApiException e)
+            {
+                throw new ApiException(e.StatusCode == 404 ? 500 : e.StatusCode, "joining network namespace of container: " + e.Message, e);
+            }
+        }
+        if (container.Record.Config.NetworkDisabled)
+            return null;
+        foreach (string name in container.Record.Endpoints.Keys.Where(n => n != "default").Append(host.NetworkMode))
+            _ = _services.Networks.Find(name) ?? throw ApiException.NotFound($"failed to set up container networking: network {name} not found");
+        return null;
+    }
+
     /// <summary>What needs a look into the root filesystem: who the user is, the working directory, content for new volumes.</summary>
     private async Task<OciUser> InspectRootAsync(Container container, List<MountRecord> mounts)
     {
@@ -271,6 +309,12 @@ internal sealed partial class ContainerManager
         IReadOnlyList<Mount> rootfs = await _services.Containerd.SnapshotMountsAsync(record.Snapshotter, record.Id).ConfigureAwait(false);
         using SnapshotMount mounted = SnapshotMount.Open(rootfs, Path.Combine(MountsFolder, record.Id));
         using RootFs root = new(mounted.Path);
+        if (!record.StartedBefore)
+        {
+            // What programs look for to learn that they run in Docker's container, and what mount(8) and df(1) read.
+            root.Put("/", ".dockerenv");
+            root.Put("/etc", "mtab", "/proc/mounts");
+        }
         if (record.Config.WorkingDir is { Length: > 1 } folder)
         {
             try

@@ -62,7 +62,7 @@ internal sealed partial class ContainerManager
     public async Task KillAsync(Container container, string signal, CancellationToken cancellationToken)
     {
         if (!Signals.TryParse(signal.Length > 0 ? signal : "SIGKILL", out int number))
-            throw ApiException.BadRequest($"Invalid signal: {signal}");
+            throw ApiException.BadRequest($"invalid signal: {signal}");
         Task? stopped = null;
         await container.Lock.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -70,7 +70,7 @@ internal sealed partial class ContainerManager
             if (CancelRestart(container))
                 return;
             if (!container.State.Running)
-                throw ApiException.Conflict($"cannot kill container: {container.Id}: container {container.Id} is not running");
+                throw ApiException.Conflict($"container {container.Id} is not running");
             bool ends = number == Signals.SIGKILL
                 || (Signals.TryParse(container.Record.Config.StopSignal ?? "SIGTERM", out int stop) && stop == number);
             if (ends)
@@ -88,7 +88,7 @@ internal sealed partial class ContainerManager
         }
         await SignalAsync(container, number).ConfigureAwait(false);
         if (stopped is not null && !await EndedAsync(stopped, s_killLimit, cancellationToken).ConfigureAwait(false))
-            throw ApiException.Internal($"cannot kill container: {container.Id}: tried to kill container, but did not receive an exit event");
+            throw ApiException.Internal($"tried to kill container, but did not receive an exit event");
     }
 
     /// <summary>Stops and starts again.</summary>
@@ -119,7 +119,7 @@ internal sealed partial class ContainerManager
         {
             container.RequireRunning();
             if (container.State.Paused)
-                throw ApiException.Conflict($"container {container.Id} is already paused");
+                throw ApiException.Conflict($"Container {container.Id} is already paused");
             if (container.State.Restarting)
                 throw ApiException.Conflict($"container {container.Id} is restarting, wait until the container is running");
             await CallAsync(_services.Containerd.PauseAsync(container.Id), $"cannot pause container {container.Id}").ConfigureAwait(false);
@@ -141,7 +141,7 @@ internal sealed partial class ContainerManager
         try
         {
             if (!container.State.Paused)
-                throw ApiException.Conflict($"container {container.Id} is not paused");
+                throw ApiException.Conflict($"Container {container.Id} is not paused");
             await CallAsync(_services.Containerd.ResumeAsync(container.Id), $"cannot resume container {container.Id}").ConfigureAwait(false);
             container.State.Paused = false;
             container.State.Status = "running";

@@ -42,7 +42,10 @@ internal sealed partial class ContainerManager : IDisposable
 
     /// <summary>A container by id, name, or an id's beginning.</summary>
     /// <exception cref="ApiException">404: there is none; 400: the beginning fits several.</exception>
-    public Container Find(string nameOrId)
+    public Container Find(string nameOrId) => FindOrNull(nameOrId) ?? throw ApiException.NotFound($"No such container: {nameOrId}");
+
+    /// <summary>As <see cref="Find"/>; null where there is none.</summary>
+    private Container? FindOrNull(string nameOrId)
     {
         if (_containers.TryGetValue(nameOrId, out Container? container))
             return container;
@@ -61,7 +64,7 @@ internal sealed partial class ContainerManager : IDisposable
                 throw ApiException.BadRequest($"multiple IDs found with provided prefix: {nameOrId}");
             found = candidate;
         }
-        return found ?? throw ApiException.NotFound($"No such container: {nameOrId}");
+        return found;
     }
 
     /// <summary>A container that a namespace is joined with; it must run.</summary>
@@ -88,7 +91,7 @@ internal sealed partial class ContainerManager : IDisposable
         if (name.Length == 0)
             throw ApiException.BadRequest("Neither old nor new names may be empty");
         if (!NameGenerator.IsValid(name))
-            throw ApiException.BadRequest($"Invalid container name ({newName}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+            throw ApiException.BadRequest($"Error when allocating new name: Invalid container name (/{name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
         await container.Lock.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -98,7 +101,7 @@ internal sealed partial class ContainerManager : IDisposable
             lock (_adding)
             {
                 if (_containers.Values.FirstOrDefault(c => c.Record.Name == name) is { } other)
-                    throw ContainerStore.NameConflict(name, other.Id);
+                    throw ApiException.Conflict("Error when allocating new name: " + ContainerStore.NameConflict(name, other.Id).Message);
                 container.Record.Name = name;
                 _store.Save(container.Record);
             }

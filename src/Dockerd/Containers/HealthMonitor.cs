@@ -86,7 +86,7 @@ internal sealed class HealthMonitor : IAsyncDisposable
         int code;
         try
         {
-            ExecSession exec = _manager.CreateExec(_container, new ExecCreateRequest { Cmd = _command, AttachStdout = true, AttachStderr = true });
+            ExecSession exec = _manager.CreateExec(_container, _container.Id, new ExecCreateRequest { Cmd = _command, AttachStdout = true, AttachStderr = true });
             Task reading = exec.Hub.SubscribeAsync(output, _stopping.Token);
             await _manager.StartExecAsync(exec).ConfigureAwait(false);
             TimeSpan limit = Span(_config.Timeout, s_default);

@@ -64,11 +64,13 @@ internal sealed class MountResolver(IVolumeStore volumes, Func<string, Container
                 mount.Mode = "z";
         }
         foreach (string mode in parts.Length == 3 ? parts[2].Split(',') : [])
-            ApplyMode(mount, mode, spec);
+            ApplyMode(mount, mode);
+        if (mount.Destination == "/")
+            throw ApiException.BadRequest($"invalid volume specification: '{spec}': invalid mount config for type \"{mount.Type}\": invalid specification: destination can't be '/'");
         return mount;
     }
 
-    private static void ApplyMode(MountRecord mount, string mode, string spec)
+    private static void ApplyMode(MountRecord mount, string mode)
     {
         switch (mode)
         {
@@ -87,7 +89,7 @@ internal sealed class MountResolver(IVolumeStore volumes, Func<string, Container
                 mount.Propagation = mode;
                 break;
             default:
-                throw ApiException.BadRequest($"invalid mode: {mode} in volume specification: '{spec}'");
+                throw ApiException.BadRequest($"invalid mode: {mode}");
         }
     }
 
@@ -133,7 +135,7 @@ internal sealed class MountResolver(IVolumeStore volumes, Func<string, Container
                 mount.TmpfsOptions = string.Join(',', options);
                 break;
             default:
-                throw Invalid(type.Length == 0 ? "mount type unknown: \"\"" : $"mount type unknown: \"{type}\"");
+                throw Invalid("mount type unknown");
         }
         return mount;
 

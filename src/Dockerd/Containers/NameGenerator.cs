@@ -26,6 +26,9 @@ internal static class NameGenerator
         "rutherford", "sagan", "shannon", "somerville", "tesla", "thales", "thompson", "torvalds", "turing", "volta", "watt", "wiles", "wing",
     ];
 
+    /// <summary>Whether a text is an id in full.</summary>
+    public static bool IsId(string text) => text.Length == 64 && !text.AsSpan().ContainsAnyExcept("0123456789abcdef");
+
     /// <summary>A new id: 64 hexadecimal digits. One whose short form is all digits is not taken: it could be taken for a number.</summary>
     public static string NewId()
     {

@@ -19,12 +19,12 @@ internal static class NetworkFiles
         """;
 
     /// <summary>Content of /etc/hosts.</summary>
-    public static string Hosts(ContainerConfig config, HostConfig host, IEnumerable<EndpointSettings> endpoints, string gatewayForHost)
+    public static string Hosts(ContainerConfig config, HostConfig host, IEnumerable<EndpointSettings> endpoints, string gatewayForHost, string links = "")
     {
         if (host.NetworkMode == "host" && File.Exists("/etc/hosts"))
             return File.ReadAllText("/etc/hosts") + Extra(host, gatewayForHost);
         StringBuilder text = new(HostsHead);
-        text.Append(Extra(host, gatewayForHost));
+        text.Append(Extra(host, gatewayForHost)).Append(links);
         string names = config.Domainname.Length > 0 ? $"{config.Hostname}.{config.Domainname} {config.Hostname}" : config.Hostname;
         foreach (EndpointSettings endpoint in endpoints)
         {

@@ -94,9 +94,7 @@ internal static partial class Listeners
             throw new ConfigException($"invalid bind address (tcp://{address}): invalid port \"{port}\"");
         if (host.Length == 0)
             host = "127.0.0.1";
-        if (tls is null)
-            LogInsecure(log, $"tcp://{address}");
-        else if (!tls.ClientCertificateRequired)
+        if (tls is { ClientCertificateRequired: false })
             LogUnverified(log, $"tcp://{address}");
         TransportListener listener = Transport.ListenTcp(host, number);
         return tls is null ? listener : new TlsListener(listener, tls);
@@ -120,7 +118,4 @@ internal static partial class Listeners
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "API is accessible on {address} without client verification (--tlsverify): whoever can reach it is root on this host")]
     private static partial void LogUnverified(ILogger log, string address);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "[DEPRECATION NOTICE]: API is accessible on {address} without encryption. Access to the remote API is equivalent to root access on the host. Refer to the 'Docker daemon attack surface' section in the documentation for more information: https://docs.docker.com/go/attack-surface/")]
-    private static partial void LogInsecure(ILogger log, string address);
 }

@@ -17,7 +17,7 @@ internal sealed class Pidfile : IDisposable
         if (path.Length == 0)
             return null;
         if (File.Exists(path) && int.TryParse(File.ReadAllText(path).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid)
-            && pid != Environment.ProcessId && Directory.Exists($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}"))
+            && pid != Environment.ProcessId && IsAlive(pid))
         {
             throw new ConfigException($"failed to start daemon: process with PID {pid.ToString(CultureInfo.InvariantCulture)} is still running, ensure docker is not running or delete {path}");
         }
@@ -25,6 +25,20 @@ internal sealed class Pidfile : IDisposable
             Directory.CreateDirectory(folder);
         File.WriteAllText(path, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         return new Pidfile(path);
+    }
+
+    /// <summary>Whether a process runs; one that was killed and waits for its parent does not (man 5 proc_pid_stat, "Z").</summary>
+    private static bool IsAlive(int pid)
+    {
+        try
+        {
+            string stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+            return stat[(stat.LastIndexOf(')') + 2)..] is not ['Z' or 'X', ..];
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     /// <inheritdoc/>

@@ -35,7 +35,7 @@ internal static class RuntimeFeatures
         }
         if (s_known.TryGetValue(file, out (DateTime Written, bool Seccomp) known) && known.Written == written)
             return known.Seccomp;
-        bool seccomp = Says(Ask(file));
+        bool seccomp = Says(Ask(file, "features"));
         s_known[file] = (written, seccomp);
         return seccomp;
     }
@@ -55,7 +55,8 @@ internal static class RuntimeFeatures
         }
     }
 
-    private static byte[] Ask(string file)
+    /// <summary>What a program prints when it is called with one argument; empty where it fails.</summary>
+    internal static byte[] Ask(string file, string argument)
     {
         using SafeFileHandle devNull = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite);
         (SafeFileHandle read, SafeFileHandle write) = Sys.Pipe();
@@ -64,7 +65,7 @@ internal static class RuntimeFeatures
             SpawnedProcess process;
             try
             {
-                process = ProcessSpawn.Start(new SpawnPlan { Path = file, Arguments = [file, "features"], Descriptors = [devNull, write, devNull] });
+                process = ProcessSpawn.Start(new SpawnPlan { Path = file, Arguments = [file, argument], Descriptors = [devNull, write, devNull] });
             }
             catch (LinuxException)
             {

@@ -35,7 +35,7 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
                         ["BuildTime"] = "",
                         ["Experimental"] = services.Options.Experimental ? "true" : "false",
                         ["GitCommit"] = "aotruntime",
-                        ["GoVersion"] = "",
+                        ["GoVersion"] = RuntimeInformation.FrameworkDescription,
                         ["KernelVersion"] = KernelVersion,
                         ["MinAPIVersion"] = ApiVersions.Minimum,
                         ["Os"] = "linux",
@@ -47,7 +47,9 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
                     Version = containerd.Version,
                     Details = new Dictionary<string, string> { ["GitCommit"] = containerd.Revision },
                 },
+                .. await OwnComponentsAsync().ConfigureAwait(false),
             ],
+            GoVersion = RuntimeInformation.FrameworkDescription,
             Version = ApiServer.ServerVersion,
             ApiVersion = ApiVersions.Current,
             MinApiVersion = ApiVersions.Minimum,
@@ -69,6 +71,7 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
         Dictionary<string, RuntimeInfo> runtimes = new() { [DaemonOptions.DefaultRuntimeName] = new RuntimeInfo { Path = "runc" } };
         foreach ((string name, RuntimeOption runtime) in options.Runtimes)
             runtimes[name] = new RuntimeInfo { Path = runtime.Path };
+        IReadOnlyList<ComponentVersion> own = await OwnComponentsAsync().ConfigureAwait(false);
         bool v1 = !DaemonServices.CgroupV2;
         bool seccomp = containers.TakesSeccomp(options.DefaultRuntime);
         string profile = options.SeccompProfile.Length > 0 ? options.SeccompProfile : SeccompChoice.Builtin;
@@ -124,6 +127,8 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
             LiveRestoreEnabled = options.LiveRestore,
             InitBinary = "docker-init",
             ContainerdCommit = new CommitInfo { Id = containerd.Revision },
+            RuncCommit = new CommitInfo { Id = Commit(own, "runc") },
+            InitCommit = new CommitInfo { Id = Commit(own, "docker-init") },
             SecurityOptions = seccomp ? [$"name=seccomp,profile={profile}"] : [],
             Containerd = new ContainerdInfo
             {
@@ -163,6 +168,12 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
         };
     }
 
+    // They are asked by starting them, once for each state of their files.
+    private Task<IReadOnlyList<ComponentVersion>> OwnComponentsAsync() => Task.Run(() => ProgramVersions.Read(services.Options));
+
+    private static string Commit(IReadOnlyList<ComponentVersion> components, string name) =>
+        components.FirstOrDefault(c => c.Name == name)?.Details?.GetValueOrDefault("GitCommit") ?? "";
+
     private async Task<Rpc.Containerd.Version.VersionResponse> ContainerdVersionAsync()
     {
         try
@@ -177,10 +188,11 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
 
     private static RegistryServiceConfig Registries(DaemonOptions options)
     {
-        RegistryServiceConfig config = new() { Mirrors = options.RegistryMirrors.Count > 0 ? options.RegistryMirrors : null };
+        List<string> mirrors = [.. options.RegistryMirrors.Select(m => m.TrimEnd('/') + "/")];
+        RegistryServiceConfig config = new() { Mirrors = mirrors.Count > 0 ? mirrors : null };
         config.InsecureRegistryCidrs.Add("::1/128");
         config.InsecureRegistryCidrs.Add("127.0.0.0/8");
-        config.IndexConfigs["docker.io"] = new RegistryIndexInfo { Name = "docker.io", Mirrors = options.RegistryMirrors, Secure = true, Official = true };
+        config.IndexConfigs["docker.io"] = new RegistryIndexInfo { Name = "docker.io", Mirrors = mirrors, Secure = true, Official = true };
         foreach (string registry in options.InsecureRegistries)
         {
             if (registry.Contains('/'))

@@ -22,6 +22,9 @@ public sealed record LocalImage
 
     /// <summary><c>amd64</c>.</summary>
     public string Architecture { get; init; } = "";
+
+    /// <summary><c>v7</c>; null for none.</summary>
+    public string? Variant { get; init; }
 }
 
 /// <summary>What to pull.</summary>
@@ -59,6 +62,10 @@ public interface IImageStore
     /// later one is thrown too, and the route writes it into the stream as Docker does.
     /// </summary>
     ValueTask PullAsync(PullRequest request, Func<JsonMessage, ValueTask> progress, CancellationToken cancellationToken = default);
+
+    /// <summary>Shows credentials to their registry.</summary>
+    /// <exception cref="Api.ApiException">401: it refuses them; 500: it can't be reached.</exception>
+    ValueTask LoginAsync(AuthConfig auth, CancellationToken cancellationToken = default);
 
     /// <summary>Images for the list (<c>all</c>, filters, <c>shared-size</c>).</summary>
     ValueTask<List<ImageSummary>> ListAsync(Filters filters, bool all, bool sharedSize, CancellationToken cancellationToken = default);

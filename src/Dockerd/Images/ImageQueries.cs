@@ -59,7 +59,7 @@ internal sealed class ImageQueries(ImageCatalog catalog, SnapshotStore snapshots
             Comment = content.Config.History is { Length: > 0 } history ? history[^1]?.Comment ?? "" : "",
             Created = content.Config.Created,
             Author = content.Config.Author ?? "",
-            Config = content.Defaults,
+            Config = new ImageDefaults(content.Defaults),
             Architecture = content.Config.Architecture ?? "",
             Variant = content.Config.Variant,
             Os = content.Config.Os ?? "linux",

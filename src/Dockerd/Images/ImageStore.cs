@@ -54,6 +54,7 @@ public sealed class ImageStore : IImageStore
             Reference = found.ById ? "" : found.Image.Name,
             Os = content.Config.Os ?? "linux",
             Architecture = content.Config.Architecture ?? "",
+            Variant = content.Config.Variant,
         };
     }
 
@@ -95,6 +96,30 @@ public sealed class ImageStore : IImageStore
         catch (RpcException error) when (error.Status != RpcStatus.Cancelled)
         {
             throw ApiException.Internal(error.Message, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask LoginAsync(AuthConfig auth, CancellationToken cancellationToken = default)
+    {
+        string server = auth.ServerAddress ?? "";
+        int scheme = server.IndexOf("://", StringComparison.Ordinal);
+        server = (scheme < 0 ? server : server[(scheme + 3)..]).Split('/')[0];
+        // Docker Hub goes by the name of its first index.
+        if (server is "" or "index.docker.io" or "registry-1.docker.io")
+            server = "docker.io";
+        try
+        {
+            await using RegistryClient registry = new(ImageReference.Parse($"{server}/login"), AuthOf(auth), _options.Registry);
+            await registry.LoginAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ReferenceException error)
+        {
+            throw ApiException.BadRequest(error.Message);
+        }
+        catch (RegistryException error)
+        {
+            throw new ApiException(StatusOf(error.Failure), error.Message, error);
         }
     }
 

@@ -32,7 +32,7 @@ internal static class Capabilities
     {
         if (privileged)
             return [.. All];
-        List<string> added = Normalize(add), dropped = Normalize(drop);
+        List<string> added = Normalize(add, "CapAdd"), dropped = Normalize(drop, "CapDrop");
         if (added.Contains("ALL"))
             return [.. All.Where(c => !dropped.Contains(c))];
         if (dropped.Contains("ALL"))
@@ -47,8 +47,10 @@ internal static class Capabilities
     }
 
     /// <summary>Brings names into their full form, sorted and without doubles.</summary>
+    /// <param name="names">The names.</param>
+    /// <param name="member">The API's member that they stand in, for the error.</param>
     /// <exception cref="ApiException">400: a name is none.</exception>
-    public static List<string> Normalize(IReadOnlyList<string>? names)
+    public static List<string> Normalize(IReadOnlyList<string>? names, string member)
     {
         SortedSet<string> result = new(StringComparer.Ordinal);
         foreach (string name in names ?? [])
@@ -57,7 +59,7 @@ internal static class Capabilities
             if (upper != "ALL" && !upper.StartsWith("CAP_", StringComparison.Ordinal))
                 upper = "CAP_" + upper;
             if (upper != "ALL" && Array.IndexOf(s_all, upper) < 0)
-                throw ApiException.BadRequest($"invalid capability: \"{name}\"");
+                throw ApiException.BadRequest($"invalid {member}: unknown capability: \"{upper}\"");
             result.Add(upper);
         }
         return [.. result];

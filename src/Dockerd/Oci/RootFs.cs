@@ -14,6 +14,7 @@ internal sealed class RootFs : IDisposable
     private const int MaxFileBytes = 4 * 1024 * 1024;
 
     private const int ModeDirectory = 0x1ed; // 0755
+    private const int ModeExecutable = 0x1ed; // 0755
 
     private readonly SafeFileHandle _root;
 
@@ -71,6 +72,33 @@ internal sealed class RootFs : IDisposable
                 throw new LinuxException("mkdir", path, errno);
             above = current;
         }
+    }
+
+    /// <summary>Makes an empty file, or a symbolic link, in place of whatever file of that name the folder has.</summary>
+    /// <exception cref="LinuxException">The disk says no.</exception>
+    public void Put(string folder, string name, string? linkTarget = null)
+    {
+        MakeDirectories(folder);
+        Errno errno = Sys.TryOpenAt2(_root, Terminated(folder), OpenFlags.Path | OpenFlags.Directory, 0, ResolveFlags.InRoot | ResolveFlags.NoMagicLinks, out SafeFileHandle? parent);
+        if (errno == Errno.None)
+        {
+            using (parent)
+            {
+                byte[] last = Terminated(name);
+                errno = Sys.TryUnlinkAt(parent!, last, directory: false);
+                // A folder stays.
+                if (errno == Errno.EISDIR)
+                    return;
+                // Exclusive never follows a link that something put there meanwhile (open(2), O_EXCL).
+                SafeFileHandle? file = null;
+                errno = linkTarget is null
+                    ? Sys.TryOpenAt(parent!, last, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, ModeExecutable, out file)
+                    : Sys.TrySymlinkAt(Terminated(linkTarget), parent!, last);
+                file?.Dispose();
+            }
+        }
+        if (errno != Errno.None)
+            throw new LinuxException("create", $"{folder}/{name}", errno);
     }
 
     /// <summary>Whether the path leads to something inside; <paramref name="directory"/> tells what.</summary>

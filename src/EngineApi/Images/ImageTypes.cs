@@ -30,7 +30,7 @@ public sealed class ImageInspect
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Created { get; set; }
     public string DockerVersion { get; set; } = "";
     public string Author { get; set; } = "";
-    public ContainerConfig? Config { get; set; }
+    public ImageDefaults? Config { get; set; }
     public string Architecture { get; set; } = "";
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Variant { get; set; }
     public string Os { get; set; } = "";
@@ -41,6 +41,63 @@ public sealed class ImageInspect
     public RootFsSummary RootFS { get; set; } = new();
     public ImageMetadata Metadata { get; set; } = new();
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public ImageDescriptor? Descriptor { get; set; }
+}
+
+/// <summary>What an image sets for its containers. The members that only a container has are for clients before 1.50.</summary>
+public sealed class ImageDefaults
+{
+    /// <summary>None.</summary>
+    public ImageDefaults()
+    {
+    }
+
+    /// <summary>Those of an image's config.</summary>
+    public ImageDefaults(ContainerConfig config)
+    {
+        User = config.User;
+        ExposedPorts = config.ExposedPorts;
+        Env = config.Env;
+        Cmd = config.Cmd;
+        Healthcheck = config.Healthcheck;
+        ArgsEscaped = config.ArgsEscaped;
+        Volumes = config.Volumes;
+        WorkingDir = config.WorkingDir;
+        Entrypoint = config.Entrypoint;
+        OnBuild = config.OnBuild;
+        Labels = config.Labels;
+        StopSignal = config.StopSignal;
+        Shell = config.Shell;
+    }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Hostname { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Domainname { get; set; }
+    public string User { get; set; } = "";
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? AttachStdin { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? AttachStdout { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? AttachStderr { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public Dictionary<string, EmptyObject>? ExposedPorts { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? Tty { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? OpenStdin { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? StdinOnce { get; set; }
+    public List<string>? Env { get; set; }
+    public List<string>? Cmd { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public HealthConfig? Healthcheck { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool ArgsEscaped { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Image { get; set; }
+    public Dictionary<string, EmptyObject>? Volumes { get; set; }
+    public string WorkingDir { get; set; } = "";
+    public List<string>? Entrypoint { get; set; }
+    public List<string>? OnBuild { get; set; }
+    public Dictionary<string, string>? Labels { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? StopSignal { get; set; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public List<string>? Shell { get; set; }
+
+    /// <summary>Gives the members that only a container has their zero values.</summary>
+    public void AddContainerMembers()
+    {
+        Hostname = Domainname = Image = "";
+        AttachStdin = AttachStdout = AttachStderr = Tty = OpenStdin = StdinOnce = false;
+    }
 }
 
 /// <summary>An image's layers.</summary>

@@ -10,7 +10,7 @@ public sealed class TemplateTests
         """
         {"Id":"abc","Name":"/c1","State":{"Running":true,"ExitCode":0,"Status":"running"},
          "Config":{"Env":["A=1","B=2"],"Labels":{"a":"b","com.x":"1"},"Cmd":["sh","-c","<x>"],"Entrypoint":null},
-         "NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"77/tcp":null}},"Size":1982,"Ratio":0.5}
+         "NetworkSettings":{"Options":null,"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"77/tcp":null}},"Empty":{"Labels":{}},"Size":1982,"Ratio":0.5}
         """;
 
     private static string Run(string source)
@@ -37,6 +37,7 @@ public sealed class TemplateTests
     [InlineData("{{with .State}}{{.Status}}{{end}}{{with \"\"}}x{{else}}y{{end}}", "runningy")]
     [InlineData("{{if .State.Health}}h{{else if .State.Running}}r{{else}}n{{end}}", "r")]
     [InlineData("{{.Config.Labels.a}} {{.Config.Labels.zz}} {{index .Config.Labels \"com.x\"}}", "b <no value> 1")]
+    [InlineData("{{index .Config.Labels \"zz\"}}|{{index .Empty.Labels \"zz\"}}|{{index .NetworkSettings.Options \"zz\"}}", "||")]
     [InlineData("{{.Name | printf \"%-5s|%q\" \"x\"}}", "x    |\"/c1\"")]
     [InlineData("{{upper \"a\"}}{{lower \"B\"}}{{title \"hello world\"}}{{join (split \"a,b\" \",\") \"-\"}}", "AbHello Worlda-b")]
     [InlineData("{{truncate \"abcdef\" 3}}{{pad \"x\" 1 2}}|{{len \"héllo\"}} {{len .Config.Env}}", "abc x  |6 2")]

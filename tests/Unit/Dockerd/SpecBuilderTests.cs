@@ -108,7 +108,7 @@ public class SpecBuilderTests
         Assert.DoesNotContain("CAP_MKNOD", result);
         Assert.DoesNotContain("CAP_CHOWN", result);
         Assert.Equal(["CAP_KILL"], Capabilities.Tweak(["KILL"], ["ALL"], privileged: false));
-        Assert.Throws<ApiException>(() => Capabilities.Normalize(["bogus"]));
+        Assert.Throws<ApiException>(() => Capabilities.Normalize(["bogus"], "CapAdd"));
     }
 
     [Theory]

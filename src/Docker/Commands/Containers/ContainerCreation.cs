@@ -30,7 +30,7 @@ public static class ContainerCreation
             .AddUnlessEmpty("name", flags.Name.Value)
             .AddUnlessEmpty("platform", flags.Platform.Value)
             .ToString();
-        byte[] body = spec.ToJson(spec.Image);
+        byte[] body = spec.ToJson(spec.Image, context.Engine.Version);
         JsonDocument answer;
         try
         {

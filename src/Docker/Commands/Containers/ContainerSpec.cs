@@ -31,6 +31,8 @@ public sealed class ContainerSpec
         AttachStdout = flags.Attach.Values.Count == 0 || flags.Attach.Values.Contains("stdout");
         AttachStderr = flags.Attach.Values.Count == 0 || flags.Attach.Values.Contains("stderr");
 
+        if (flags.MacAddress.Value is { Length: > 0 } mac && !IsMac(mac))
+            throw new CommandException($"{mac} is not a valid mac address");
         if (flags.MemorySwappiness.Value is < -1 or > 100)
             throw new CommandException($"invalid value: {flags.MemorySwappiness.Value}. Valid memory swappiness range is 0-100");
         SplitVolumes();
@@ -71,6 +73,14 @@ public sealed class ContainerSpec
     /// <summary>Whether errors are attached.</summary>
     public bool AttachStderr { get; set; }
 
+    // 02:42:ac:11:00:02, with dashes too, or 0242.ac11.0002.
+    private static bool IsMac(string text)
+    {
+        string[] parts = text.Trim().Split(':', '-', '.');
+        int digits = text.Contains('.') ? 4 : 2;
+        return parts.Length * digits == 12 && Array.TrueForAll(parts, part => part.Length == digits && !part.AsSpan().ContainsAnyExcept("0123456789abcdefABCDEF"));
+    }
+
     private static void AddOnce(List<string> list, string value)
     {
         if (!list.Contains(value))
@@ -89,6 +99,8 @@ public sealed class ContainerSpec
                 continue;
             }
             string[] parts = volume.Split(':');
+            if (Array.IndexOf(parts, "", 0, parts.Length - 1) >= 0)
+                throw new CommandException($"invalid spec: {volume}: empty section between colons");
             // A path that begins with a dot is relative to this process, of which the daemon knows nothing.
             if (parts[0].StartsWith('.'))
                 parts[0] = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parts[0]));
@@ -223,10 +235,10 @@ public sealed class ContainerSpec
             throw new CommandException("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
     }
 
-    /// <summary>The body of <c>POST /containers/create</c>, for the image called <paramref name="image"/>.</summary>
-    public byte[] ToJson(string image) => JsonBody.Object(writer =>
+    /// <summary>The body of <c>POST /containers/create</c>, for the image called <paramref name="image"/> and a daemon of <paramref name="version"/>.</summary>
+    public byte[] ToJson(string image, string version) => JsonBody.Object(writer =>
     {
-        WriteConfig(writer, image);
+        WriteConfig(writer, image, version);
         writer.WriteStartObject("HostConfig");
         WriteHostConfig(writer);
         WriteResources(writer);
@@ -234,7 +246,7 @@ public sealed class ContainerSpec
         WriteNetworking(writer);
     });
 
-    private void WriteConfig(Utf8JsonWriter writer, string image)
+    private void WriteConfig(Utf8JsonWriter writer, string image, string version)
     {
         writer.WriteString("Hostname", _flags.Hostname.Value);
         writer.WriteString("Domainname", _flags.Domainname.Value);
@@ -255,7 +267,9 @@ public sealed class ContainerSpec
         writer.WriteString("Image", image);
         WriteSet(writer, "Volumes", _volumes);
         writer.WriteString("WorkingDir", _flags.Workdir.Value);
-        writer.Text("MacAddress", _networks[0].MacAddress);
+        // Since 1.44 the address is its endpoint's.
+        if (EngineApi.ApiVersions.Compare(version, "1.44") < 0)
+            writer.Text("MacAddress", _networks[0].MacAddress);
         writer.Pairs("Labels", _labels, always: true);
         writer.Text("StopSignal", _flags.StopSignal.Value);
         if (_flags.StopTimeout.Changed)
@@ -446,8 +460,6 @@ public sealed class ContainerSpec
 
     private static void WriteDeviceRates(Utf8JsonWriter writer, string name, string what, ListFlag flag)
     {
-        if (flag.Values.Count == 0)
-            return;
         writer.WriteStartArray(name);
         foreach (string text in flag.Values)
         {

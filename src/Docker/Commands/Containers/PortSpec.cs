@@ -51,7 +51,7 @@ public readonly record struct PortSpec(string ContainerPort, string HostIp, stri
             throw new CommandException($"invalid port format for --expose: {text}");
         (string protocol, string port) = SplitProtocol(text);
         if (!TryRange(port, out int first, out int last))
-            throw new CommandException($"invalid range format for --expose: {text}, error: {(port.Length == 0 ? "empty string specified for ports" : "invalid syntax")}");
+            throw new CommandException($"invalid range format for --expose: {text}, error: {(port.Length == 0 ? "empty string specified for ports" : $"strconv.ParseUint: parsing {GoText.Quote(port)}: invalid syntax")}");
         List<string> ports = [];
         for (int i = first; i <= last; i++)
             ports.Add($"{Text(i)}/{protocol}");
