@@ -20,17 +20,18 @@ deps: ## install what building and testing need (Debian, root)
 native: ## the C side alone
 	@$(MAKE) -s -C native all
 
-# What the program may weigh on a small device's flash, in bytes; a build beyond it fails.
-SIZE_LIMIT ?= 16000000
+# What the program may weigh on a small device's flash, in bytes (16 MiB); a build beyond it fails.
+SIZE_LIMIT ?= 16777216
 
 # SQLite is linked in for good where its archive is there; the product then needs no libsqlite3.
 SQLITE = $(shell gcc -print-file-name=libsqlite3.a)
 # The same with libseccomp, which compiles the filters.
 SECCOMP = $(shell gcc -print-file-name=libseccomp.a)
 
-build: native ## out/bin/aotruntime and its names
+build: native ## out/bin/aotruntime and its names; its symbols in out/debug
 	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish -p:SqliteArchive=$(SQLITE) -p:SeccompArchive=$(SECCOMP) --nologo -v q
-	@mkdir -p $(BIN)
+	@mkdir -p $(BIN) out/debug
+	@if [ -e out/publish/aotruntime.dbg ]; then mv -f out/publish/aotruntime.dbg out/debug/aotruntime.dbg; fi
 	@cp -f out/publish/aotruntime $(BIN)/.aotruntime.new && mv -f $(BIN)/.aotruntime.new $(BIN)/aotruntime
 	@for n in $(NAMES); do ln -sfn aotruntime $(BIN)/$$n; done
 	@size=$$(stat -c %s $(BIN)/aotruntime); if [ $(CONFIG) = Release ] && [ $$size -gt $(SIZE_LIMIT) ]; then \
@@ -42,8 +43,8 @@ run: ## hello-world through every role, isolated, cleaned up afterwards
 	@$(MAKE) -s build
 	@tests/tools/demo.sh
 
-test: ## everything: C and unit tests, fuzzing (5 s a parser), functional tests (root)
-	@tests/tools/test.sh
+test: ## everything: C and unit tests, fuzzing (three minutes), functional tests (root); RUNTIME=/usr/sbin/runc: the tests of runc on that program
+	@$(if $(RUNTIME),tests/tools/reference.sh $(RUNTIME),tests/tools/test.sh)
 
 test-native: ## the C tests
 	@$(MAKE) -s -C native test
@@ -64,19 +65,27 @@ bench: ## in-process micro-benchmarks (BenchmarkDotNet)
 perf: build ## whole programs against their peers; tables and plots in perf/results
 	@perf/run.sh
 
+# What lies under one of our names and is not ours, install does not overwrite: uninstall could not bring it back.
 install: ## binary, names and systemd units under PREFIX
+	@[ -x $(BIN)/aotruntime ] || { echo "nothing is built yet: make build" >&2; exit 1; }
+	@for n in $(NAMES); do f=$(DESTDIR)$(PREFIX)/bin/$$n; \
+	    if { [ -e $$f ] || [ -L $$f ]; } && [ "$$(readlink $$f)" != aotruntime ]; then \
+	        echo "$$f belongs to something else; choose another PREFIX" >&2; exit 1; fi; done
+	@for f in $(DESTDIR)$(PREFIX)/bin/docker-init $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%); do \
+	    if [ -e $$f ] && ! grep -qsia aotruntime $$f; then echo "$$f belongs to something else; choose another PREFIX" >&2; exit 1; fi; done
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
 	@install -m 0755 $(BIN)/aotruntime $(DESTDIR)$(PREFIX)/bin/aotruntime
 	@for n in $(NAMES); do ln -sfn aotruntime $(DESTDIR)$(PREFIX)/bin/$$n; done
-	@if [ -x $(BIN)/docker-init ]; then install -m 0755 $(BIN)/docker-init $(DESTDIR)$(PREFIX)/bin/docker-init; fi
+	@install -m 0755 $(BIN)/docker-init $(DESTDIR)$(PREFIX)/bin/docker-init
 	@for u in $(UNITS); do sed 's,@PREFIX@,$(PREFIX),g' native/systemd/$$u.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$u; done
 	@echo "installed under $(DESTDIR)$(PREFIX); 'systemctl daemon-reload && systemctl enable --now docker' starts it; 'make uninstall' undoes it"
 
-uninstall: ## remove what install put there (only links that point at us)
+uninstall: ## remove what install put there, and nothing else
 	@for n in $(NAMES); do \
 	    f=$(DESTDIR)$(PREFIX)/bin/$$n; [ "$$(readlink $$f 2>/dev/null)" = aotruntime ] && rm -f $$f || true; done
-	@rm -f $(DESTDIR)$(PREFIX)/bin/aotruntime $(DESTDIR)$(PREFIX)/bin/docker-init
-	@for u in $(UNITS); do rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u; done
+	@rm -f $(DESTDIR)$(PREFIX)/bin/aotruntime
+	@for f in $(DESTDIR)$(PREFIX)/bin/docker-init $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%); do \
+	    if grep -qsia aotruntime $$f; then rm -f $$f; fi; done
 
 fmt: ## format the sources
 	@dotnet format AotRuntime.sln

@@ -46,10 +46,18 @@ internal static class Lab
     }
 
     /// <summary>Wall times in milliseconds of each command, from alternating runs; a failing command throws.</summary>
-    public static Sample[] Time(string workingDirectory, params string[][] commands)
+    public static Sample[] Time(string workingDirectory, params string[][] commands) => Time(workingDirectory, Rounds, 0, commands);
+
+    /// <summary>The same of <paramref name="jobs"/> processes at once, '@' in their arguments being the number of each; 0 for one process, or several joined by "++".</summary>
+    public static Sample[] Time(string workingDirectory, int rounds, int jobs, params string[][] commands)
     {
         ProcessStartInfo start = new(Path.Combine(Root, "out/perf/spawn")) { RedirectStandardOutput = true, WorkingDirectory = workingDirectory };
-        start.ArgumentList.Add((Rounds + 2).ToString());
+        start.ArgumentList.Add((rounds + 2).ToString());
+        if (jobs > 0)
+        {
+            start.ArgumentList.Add("-j");
+            start.ArgumentList.Add(jobs.ToString());
+        }
         foreach (string[] command in commands)
         {
             start.ArgumentList.Add("--");

@@ -1,7 +1,7 @@
 using AotRuntime.Perf;
 
-// perf [size|start|run|api|http ...]: all of them by default.
-string[] wanted = args.Length > 0 ? args : ["size", "start", "run", "api", "http"];
+// perf [size|start|run|many|api|http|http2|transfer ...]: all of them by default.
+string[] wanted = args.Length > 0 ? args : ["size", "start", "run", "many", "api", "http", "http2", "transfer"];
 Report report = new();
 foreach (string name in wanted)
 {
@@ -16,11 +16,20 @@ foreach (string name in wanted)
         case "run":
             RunComparison.Run(report);
             break;
+        case "many":
+            RunComparison.RunMany(report);
+            break;
         case "api":
             await ApiComparison.RunAsync(report);
             break;
         case "http":
-            HttpComparison.Run(report);
+            HttpComparison.RunHttp1(report);
+            break;
+        case "http2":
+            HttpComparison.RunHttp2(report);
+            break;
+        case "transfer":
+            TransferComparison.Run(report);
             break;
         default:
             Console.Error.WriteLine($"no comparison is named {name}");

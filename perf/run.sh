@@ -7,11 +7,12 @@ cd "$(dirname "$0")/.."
 tests/tools/deps.sh
 mkdir -p out/perf
 gcc -O2 -Wall -Wextra -Werror -o out/perf/spawn perf/spawn.c
-gcc -O2 -static -o out/perf/empty perf/empty.c
+for program in empty pause floor; do gcc -O2 -Wall -Wextra -Werror -static -o out/perf/$program perf/$program.c; done
 gcc -O2 -Wall -Wextra -Werror -o out/perf/http-load perf/http-load.c
-case " ${*:-http} " in *" http "*) dotnet publish perf/kestrel -c Release -o out/perf/kestrel -v q --nologo ;; esac
+case " ${*:-http} " in *" http"*) dotnet publish perf/kestrel -c Release -o out/perf/kestrel -v q --nologo ;; esac
+case " ${*:-transfer} " in *" transfer "*) dotnet publish perf/transfer -c Release -o out/perf/transfer -v q --nologo ;; esac
 dotnet build perf -c Release -v q --nologo
 # crun refuses a hybrid machine whose cgroup v2 half has controllers of its own. This run sees the v1 half only, every program alike.
 hide=:
-grep -qs . /sys/fs/cgroup/unified/cgroup.controllers && hide='umount /sys/fs/cgroup/unified'
+grep -qs . /sys/fs/cgroup/unified/cgroup.controllers && hide="awk '\$3 == \"cgroup2\" { print \$2 }' /proc/self/mounts | xargs -r umount"
 exec unshare --mount sh -c "$hide; exec dotnet run --project perf -c Release --no-build -v q -- \"\$@\"" sh "$@"
