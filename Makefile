@@ -20,16 +20,11 @@ deps: ## install what building and testing need (Debian, root)
 native: ## the C side alone
 	@$(MAKE) -s -C native all
 
-# What the program may weigh on a small device's flash, in bytes (16 MiB); a build beyond it fails.
-SIZE_LIMIT ?= 16777216
-
-# SQLite is linked in for good where its archive is there; the product then needs no libsqlite3.
-SQLITE = $(shell gcc -print-file-name=libsqlite3.a)
-# The same with libseccomp, which compiles the filters.
-SECCOMP = $(shell gcc -print-file-name=libseccomp.a)
+# What the program may weigh on a small device's flash, in bytes; a build beyond it fails.
+SIZE_LIMIT ?= 16000000
 
 build: native ## out/bin/aotruntime and its names; its symbols in out/debug
-	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish -p:SqliteArchive=$(SQLITE) -p:SeccompArchive=$(SECCOMP) --nologo -v q
+	@dotnet publish src/AotRuntime -c $(CONFIG) -o out/publish --nologo -v q
 	@mkdir -p $(BIN) out/debug
 	@if [ -e out/publish/aotruntime.dbg ]; then mv -f out/publish/aotruntime.dbg out/debug/aotruntime.dbg; fi
 	@cp -f out/publish/aotruntime $(BIN)/.aotruntime.new && mv -f $(BIN)/.aotruntime.new $(BIN)/aotruntime

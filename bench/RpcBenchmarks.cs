@@ -19,8 +19,8 @@ public class RpcBenchmarks
     public void Setup()
     {
         RpcServiceTable table = new();
-        table.Unary(NamespacesMethods.Get, (request, _) => ValueTask.FromResult(new GetNamespaceResponse { Namespace = new Namespace { Name = request.Name } }));
-        table.Unary(ShimTaskMethods.V2.Connect, (request, _) => ValueTask.FromResult(new ConnectResponse { Version = request.Id }));
+        table.Unary(NamespacesMethods.Get, (request, _) => new GetNamespaceResponse { Namespace = new Namespace { Name = request.Name } });
+        table.Unary(ShimTaskMethods.V2.Connect, (request, _) => new ConnectResponse { Version = request.Id });
         HttpServer server = new(new GrpcServer(table).HandleAsync);
         TtrpcServer ttrpc = new(table);
         _grpc = new GrpcChannel(

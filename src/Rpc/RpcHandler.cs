@@ -33,41 +33,57 @@ internal abstract class RpcHandler
     /// <summary>Runs the call; an <see cref="RpcException"/> is its status.</summary>
     public abstract ValueTask InvokeAsync(RpcServerCall call, RpcContext context);
 
-    protected static async ValueTask<TRequest> ReadOneAsync<TRequest>(RpcServerCall call, MessageParser<TRequest> parser, RpcContext context)
-        where TRequest : class, IMessage<TRequest> =>
-        (TRequest?)await call.ReadAsync(parser, context.Expired).ConfigureAwait(false)
+    protected async ValueTask<IMessage> ReadOneAsync(RpcServerCall call, RpcContext context) =>
+        await call.ReadAsync(RequestParser, context.Expired).ConfigureAwait(false)
         ?? throw new RpcException(RpcStatus.Internal, "cardinality violation: received no request message from non-client-streaming RPC");
 }
 
-internal sealed class UnaryHandler<TRequest, TResponse>(
-    RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler) : RpcHandler
-    where TRequest : class, IMessage<TRequest>
-    where TResponse : class, IMessage<TResponse>
+/// <summary>One request, one response: what waits is here, once, and not in every method's instance of a generic type.</summary>
+internal abstract class UnaryHandler : RpcHandler
 {
     public override bool IsUnary => true;
 
-    public override MessageParser RequestParser => method.RequestParser;
-
     public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
     {
-        TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
-        TResponse response = await handler(request, context).ConfigureAwait(false);
+        IMessage request = await ReadOneAsync(call, context).ConfigureAwait(false);
+        IMessage response = await HandleAsync(request, context).ConfigureAwait(false);
         await call.WriteLastAsync(response, context.Expired).ConfigureAwait(false);
     }
+
+    protected abstract RpcAnswer<IMessage> HandleAsync(IMessage request, RpcContext context);
 }
 
-internal sealed class ServerStreamHandler<TRequest, TResponse>(
-    RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler) : RpcHandler
+internal sealed class UnaryHandler<TRequest, TResponse>(
+    RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, RpcAnswer<TResponse>> handler) : UnaryHandler
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
     public override MessageParser RequestParser => method.RequestParser;
 
+    protected override RpcAnswer<IMessage> HandleAsync(IMessage request, RpcContext context) => handler((TRequest)request, context).Untyped;
+}
+
+/// <summary>One request, many responses.</summary>
+internal abstract class ServerStreamHandler : RpcHandler
+{
     public override async ValueTask InvokeAsync(RpcServerCall call, RpcContext context)
     {
-        TRequest request = await ReadOneAsync(call, method.RequestParser, context).ConfigureAwait(false);
-        await handler(request, new RpcCallWriter<TResponse>(call, context), context).ConfigureAwait(false);
+        IMessage request = await ReadOneAsync(call, context).ConfigureAwait(false);
+        await HandleAsync(request, call, context).ConfigureAwait(false);
     }
+
+    protected abstract ValueTask HandleAsync(IMessage request, RpcServerCall call, RpcContext context);
+}
+
+internal sealed class ServerStreamHandler<TRequest, TResponse>(
+    RpcMethod<TRequest, TResponse> method, Func<TRequest, IRpcWriter<TResponse>, RpcContext, ValueTask> handler) : ServerStreamHandler
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    public override MessageParser RequestParser => method.RequestParser;
+
+    protected override ValueTask HandleAsync(IMessage request, RpcServerCall call, RpcContext context) =>
+        handler((TRequest)request, new RpcCallWriter<TResponse>(call, context), context);
 }
 
 internal sealed class DuplexHandler<TRequest, TResponse>(
@@ -80,10 +96,10 @@ internal sealed class DuplexHandler<TRequest, TResponse>(
     public override MessageParser RequestParser => method.RequestParser;
 
     public override ValueTask InvokeAsync(RpcServerCall call, RpcContext context) =>
-        handler(new RpcCallReader<TRequest>(call, method.RequestParser, context), new RpcCallWriter<TResponse>(call, context), context);
+        handler(new RpcCallReader<TRequest>(call, RequestParser, context), new RpcCallWriter<TResponse>(call, context), context);
 }
 
-internal sealed class RpcCallReader<T>(RpcServerCall call, MessageParser<T> parser, RpcContext context) : IRpcReader<T>
+internal sealed class RpcCallReader<T>(RpcServerCall call, MessageParser parser, RpcContext context) : IRpcReader<T>
     where T : class, IMessage<T>
 {
     public async ValueTask<T?> ReadAsync(CancellationToken cancellationToken = default) =>

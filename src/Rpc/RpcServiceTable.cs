@@ -4,18 +4,39 @@ using Google.Protobuf;
 namespace AotRuntime.Rpc;
 
 /// <summary>A method of a service: its full names and how its messages are read.</summary>
-/// <param name="Service">Full service name, <c>containerd.services.content.v1.Content</c>.</param>
-/// <param name="Name">Method name, <c>Info</c>.</param>
-/// <param name="RequestParser">Reads a request.</param>
-/// <param name="ResponseParser">Reads a response.</param>
-public sealed record RpcMethod<TRequest, TResponse>(
-    string Service, string Name, MessageParser<TRequest> RequestParser, MessageParser<TResponse> ResponseParser)
-    where TRequest : class, IMessage<TRequest>
-    where TResponse : class, IMessage<TResponse>
+public abstract class RpcMethod
 {
+    private protected RpcMethod(string service, string name, MessageParser requestParser, MessageParser responseParser)
+    {
+        Service = service;
+        Name = name;
+        Path = $"/{service}/{name}";
+        RequestParser = requestParser;
+        ResponseParser = responseParser;
+    }
+
+    /// <summary>Full service name, <c>containerd.services.content.v1.Content</c>.</summary>
+    public string Service { get; }
+
+    /// <summary>Method name, <c>Info</c>.</summary>
+    public string Name { get; }
+
     /// <summary>The gRPC path, <c>/service/method</c>.</summary>
-    public string Path { get; } = $"/{Service}/{Name}";
+    public string Path { get; }
+
+    /// <summary>Reads a request.</summary>
+    public MessageParser RequestParser { get; }
+
+    /// <summary>Reads a response.</summary>
+    public MessageParser ResponseParser { get; }
 }
+
+/// <summary>A method with its messages' types, which handlers and callers are checked against.</summary>
+public sealed class RpcMethod<TRequest, TResponse>(
+    string service, string name, MessageParser<TRequest> requestParser, MessageParser<TResponse> responseParser)
+    : RpcMethod(service, name, requestParser, responseParser)
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>;
 
 /// <summary>What a handler knows of its call.</summary>
 public sealed class RpcContext
@@ -70,7 +91,7 @@ public sealed class RpcServiceTable
     private readonly HashSet<string> _services = new(StringComparer.Ordinal);
 
     /// <summary>One request, one response. A <paramref name="quick"/> handler never blocks its thread, and runs where its request came in.</summary>
-    public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, ValueTask<TResponse>> handler, bool quick = false)
+    public void Unary<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, Func<TRequest, RpcContext, RpcAnswer<TResponse>> handler, bool quick = false)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
         Add(method, new UnaryHandler<TRequest, TResponse>(method, handler) { IsQuick = quick });
 
@@ -101,8 +122,7 @@ public sealed class RpcServiceTable
         }
     }
 
-    private void Add<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, RpcHandler handler)
-        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>
+    private void Add(RpcMethod method, RpcHandler handler)
     {
         _byPath.Add(method.Path, handler);
         _services.Add(method.Service);

@@ -17,7 +17,7 @@ internal sealed class CtrClient(string address, string ns) : IAsyncDisposable
     public string? Lease { get; set; }
 
     /// <summary>One request, one response.</summary>
-    public ValueTask<TResponse> CallAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellation = default)
+    public RpcAnswer<TResponse> CallAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellation = default)
         where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse> =>
         _channel.UnaryAsync(method, request, Options(), cancellation);
 

@@ -118,14 +118,16 @@ internal static class CtrTasks
     /// <summary>Starts a process, and unless it is detached relays its streams until it has ended; its exit status.</summary>
     public static async Task<int> FollowAsync(CtrClient client, string id, string execId, CtrStreams streams, bool detach)
     {
-        Task<WaitResponse>? exited = detach ? null : client.CallAsync(TasksMethods.Wait, new WaitRequest { ContainerId = id, ExecId = execId }).AsTask();
+        RpcAnswer<WaitResponse>? exited = null;
+        if (!detach)
+            exited = client.CallAsync(TasksMethods.Wait, new WaitRequest { ContainerId = id, ExecId = execId });
         streams.Start(() => client.CallAsync(TasksMethods.CloseIO, new CloseIORequest { ContainerId = id, ExecId = execId, Stdin = true }).AsTask());
         await client.CallAsync(TasksMethods.Start, new StartRequest { ContainerId = id, ExecId = execId }).ConfigureAwait(false);
-        if (exited is null)
+        if (exited is not { } exiting)
             return 0;
         using IDisposable resized = streams.OnResize((columns, rows) => client.CallAsync(
             TasksMethods.ResizePty, new ResizePtyRequest { ContainerId = id, ExecId = execId, Width = columns, Height = rows }).AsTask());
-        WaitResponse exit = await exited.ConfigureAwait(false);
+        WaitResponse exit = await exiting.ConfigureAwait(false);
         await streams.DrainAsync().ConfigureAwait(false);
         return (int)exit.ExitStatus;
     }

@@ -12,12 +12,12 @@ internal sealed class ContainersService(MetadataStore metadata, EventExchange ev
     public void Register(RpcServiceTable table)
     {
         table.Unary(ContainersMethods.Get, (r, c) =>
-            ValueTask.FromResult(new GetContainerResponse { Container = Find(CallScope.Namespace(c), r.Id) }));
-        table.Unary(ContainersMethods.List, (r, c) => ValueTask.FromResult(List(r, c)));
+            new GetContainerResponse { Container = Find(CallScope.Namespace(c), r.Id) });
+        table.Unary(ContainersMethods.List, (r, c) => List(r, c));
         table.ServerStream(ContainersMethods.ListStream, ListStreamAsync);
-        table.Unary(ContainersMethods.Create, (r, c) => ValueTask.FromResult(Create(r, c)));
-        table.Unary(ContainersMethods.Update, (r, c) => ValueTask.FromResult(Update(r, c)));
-        table.Unary(ContainersMethods.Delete, (r, c) => ValueTask.FromResult(Delete(r, c)));
+        table.Unary(ContainersMethods.Create, (r, c) => Create(r, c));
+        table.Unary(ContainersMethods.Update, (r, c) => Update(r, c));
+        table.Unary(ContainersMethods.Delete, (r, c) => Delete(r, c));
     }
 
     public Container Find(string ns, string id) =>

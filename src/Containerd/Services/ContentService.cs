@@ -20,15 +20,15 @@ internal sealed class ContentService(MetadataStore metadata, ContentStore store,
 
     public void Register(RpcServiceTable table)
     {
-        table.Unary(ContentMethods.Info, (r, c) => ValueTask.FromResult(new InfoResponse { Info = Find(CallScope.Namespace(c), r.Digest) }));
-        table.Unary(ContentMethods.Update, (r, c) => ValueTask.FromResult(Update(r, c)));
+        table.Unary(ContentMethods.Info, (r, c) => new InfoResponse { Info = Find(CallScope.Namespace(c), r.Digest) });
+        table.Unary(ContentMethods.Update, (r, c) => Update(r, c));
         table.ServerStream(ContentMethods.List, ListAsync);
-        table.Unary(ContentMethods.Delete, (r, c) => ValueTask.FromResult(Delete(r, c)));
+        table.Unary(ContentMethods.Delete, (r, c) => Delete(r, c));
         table.ServerStream(ContentMethods.Read, ReadAsync);
-        table.Unary(ContentMethods.Status, (r, c) => ValueTask.FromResult(Status(r, c)));
-        table.Unary(ContentMethods.ListStatuses, (r, c) => ValueTask.FromResult(ListStatuses(r, c)));
+        table.Unary(ContentMethods.Status, (r, c) => Status(r, c));
+        table.Unary(ContentMethods.ListStatuses, (r, c) => ListStatuses(r, c));
         table.Duplex(ContentMethods.Write, WriteAsync);
-        table.Unary(ContentMethods.Abort, (r, c) => ValueTask.FromResult(Abort(r, c)));
+        table.Unary(ContentMethods.Abort, (r, c) => Abort(r, c));
     }
 
     public Info Find(string ns, string digest)

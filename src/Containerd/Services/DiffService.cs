@@ -24,7 +24,7 @@ internal sealed partial class DiffService(ContentService contents, ContentStore 
         table.Unary(DiffMethods.Diff, DiffAsync);
     }
 
-    public async ValueTask<ApplyResponse> ApplyAsync(ApplyRequest request, RpcContext context)
+    public async RpcAnswer<ApplyResponse> ApplyAsync(ApplyRequest request, RpcContext context)
     {
         string digest = request.Diff?.Digest ?? "";
         // Visible in the caller's namespace, or not there at all.
@@ -67,7 +67,7 @@ internal sealed partial class DiffService(ContentService contents, ContentStore 
         }
     }
 
-    public async ValueTask<DiffResponse> DiffAsync(DiffRequest request, RpcContext context)
+    public async RpcAnswer<DiffResponse> DiffAsync(DiffRequest request, RpcContext context)
     {
         string ns = CallScope.Namespace(context);
         string mediaType = request.MediaType.Length > 0 ? request.MediaType : MediaTypes.OciLayerGzip;

@@ -10,14 +10,14 @@ internal sealed class EventsService(EventExchange exchange)
 {
     public void Register(RpcServiceTable table)
     {
-        table.Unary(EventsMethods.Publish, (r, c) => ValueTask.FromResult(Publish(r, c)));
-        table.Unary(EventsMethods.Forward, (r, _) => ValueTask.FromResult(Forward(r)));
+        table.Unary(EventsMethods.Publish, (r, c) => Publish(r, c));
+        table.Unary(EventsMethods.Forward, (r, _) => Forward(r));
         table.ServerStream(EventsMethods.Subscribe, SubscribeAsync);
     }
 
     /// <summary>For the ttrpc socket: shims know this one method only.</summary>
     public void RegisterTtrpc(RpcServiceTable table) =>
-        table.Unary(TtrpcEventsMethods.Forward, (r, _) => ValueTask.FromResult(Forward(r)));
+        table.Unary(TtrpcEventsMethods.Forward, (r, _) => Forward(r));
 
     public Empty Publish(PublishRequest request, RpcContext context)
     {

@@ -11,10 +11,10 @@ internal sealed class ImagesService(MetadataStore metadata, EventExchange events
 {
     public void Register(RpcServiceTable table)
     {
-        table.Unary(ImagesMethods.Get, (r, c) => ValueTask.FromResult(Get(r, c)));
-        table.Unary(ImagesMethods.List, (r, c) => ValueTask.FromResult(List(r, c)));
-        table.Unary(ImagesMethods.Create, (r, c) => ValueTask.FromResult(Create(r, c)));
-        table.Unary(ImagesMethods.Update, (r, c) => ValueTask.FromResult(Update(r, c)));
+        table.Unary(ImagesMethods.Get, (r, c) => Get(r, c));
+        table.Unary(ImagesMethods.List, (r, c) => List(r, c));
+        table.Unary(ImagesMethods.Create, (r, c) => Create(r, c));
+        table.Unary(ImagesMethods.Update, (r, c) => Update(r, c));
         table.Unary(ImagesMethods.Delete, DeleteAsync);
     }
 
@@ -94,7 +94,7 @@ internal sealed class ImagesService(MetadataStore metadata, EventExchange events
         return new UpdateImageResponse { Image = updated };
     }
 
-    public async ValueTask<Empty> DeleteAsync(DeleteImageRequest request, RpcContext context)
+    public async RpcAnswer<Empty> DeleteAsync(DeleteImageRequest request, RpcContext context)
     {
         string ns = CallScope.Namespace(context);
         metadata.Database.Write(session =>

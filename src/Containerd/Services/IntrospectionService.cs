@@ -54,8 +54,8 @@ internal sealed class IntrospectionService
 
     public void Register(RpcServiceTable table)
     {
-        table.Unary(IntrospectionMethods.Plugins, (r, _) => ValueTask.FromResult(Plugins(r)));
-        table.Unary(IntrospectionMethods.Server, (_, _) => ValueTask.FromResult(Server()));
+        table.Unary(IntrospectionMethods.Plugins, (r, _) => Plugins(r));
+        table.Unary(IntrospectionMethods.Server, (_, _) => Server());
         table.Unary(IntrospectionMethods.PluginInfo, PluginInfoAsync);
     }
 
@@ -79,7 +79,7 @@ internal sealed class IntrospectionService
         return new ServerResponse { Uuid = Uuid(), Pid = (ulong)Environment.ProcessId, Pidns = pidns };
     }
 
-    private async ValueTask<PluginInfoResponse> PluginInfoAsync(PluginInfoRequest request, RpcContext context)
+    private async RpcAnswer<PluginInfoResponse> PluginInfoAsync(PluginInfoRequest request, RpcContext context)
     {
         Plugin plugin = _plugins.Find(p => p.Type == request.Type && p.Id == request.Id)
             ?? throw ContainerdError.NotFound($"plugin {request.Type}.{request.Id} not found");

@@ -11,12 +11,12 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
 {
     public void Register(RpcServiceTable table)
     {
-        table.Unary(LeasesMethods.Create, (r, c) => ValueTask.FromResult(Create(r, c)));
+        table.Unary(LeasesMethods.Create, (r, c) => Create(r, c));
         table.Unary(LeasesMethods.Delete, DeleteAsync);
-        table.Unary(LeasesMethods.List, (r, c) => ValueTask.FromResult(List(r, c)));
-        table.Unary(LeasesMethods.AddResource, (r, c) => ValueTask.FromResult(AddResource(r, c)));
-        table.Unary(LeasesMethods.DeleteResource, (r, c) => ValueTask.FromResult(DeleteResource(r, c)));
-        table.Unary(LeasesMethods.ListResources, (r, c) => ValueTask.FromResult(ListResources(r, c)));
+        table.Unary(LeasesMethods.List, (r, c) => List(r, c));
+        table.Unary(LeasesMethods.AddResource, (r, c) => AddResource(r, c));
+        table.Unary(LeasesMethods.DeleteResource, (r, c) => DeleteResource(r, c));
+        table.Unary(LeasesMethods.ListResources, (r, c) => ListResources(r, c));
     }
 
     public CreateResponse Create(CreateRequest request, RpcContext context)
@@ -39,7 +39,7 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
         return new CreateResponse { Lease = lease };
     }
 
-    public async ValueTask<Empty> DeleteAsync(DeleteRequest request, RpcContext context)
+    public async RpcAnswer<Empty> DeleteAsync(DeleteRequest request, RpcContext context)
     {
         string ns = CallScope.Namespace(context);
         metadata.Database.Write(session =>

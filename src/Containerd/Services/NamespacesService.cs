@@ -11,11 +11,11 @@ internal sealed class NamespacesService(MetadataStore metadata, EventExchange ev
 {
     public void Register(RpcServiceTable table)
     {
-        table.Unary(NamespacesMethods.Get, (r, _) => ValueTask.FromResult(Get(r)));
-        table.Unary(NamespacesMethods.List, (_, _) => ValueTask.FromResult(List()));
-        table.Unary(NamespacesMethods.Create, (r, _) => ValueTask.FromResult(Create(r)));
-        table.Unary(NamespacesMethods.Update, (r, _) => ValueTask.FromResult(Update(r)));
-        table.Unary(NamespacesMethods.Delete, (r, _) => ValueTask.FromResult(Delete(r)));
+        table.Unary(NamespacesMethods.Get, (r, _) => Get(r));
+        table.Unary(NamespacesMethods.List, (_, _) => List());
+        table.Unary(NamespacesMethods.Create, (r, _) => Create(r));
+        table.Unary(NamespacesMethods.Update, (r, _) => Update(r));
+        table.Unary(NamespacesMethods.Delete, (r, _) => Delete(r));
     }
 
     // A namespace that has nothing yet is no error: clients ask for its labels before they put the first object there.

@@ -12,19 +12,19 @@ internal sealed class SnapshotsService(IReadOnlyList<SnapshotStore> stores, Even
 
     public void Register(RpcServiceTable table)
     {
-        table.Unary(SnapshotsMethods.Prepare, (r, c) => ValueTask.FromResult(Prepare(r, c)));
-        table.Unary(SnapshotsMethods.View, (r, c) => ValueTask.FromResult(View(r, c)));
-        table.Unary(SnapshotsMethods.Mounts, (r, c) => ValueTask.FromResult(Mounts(r, c)));
-        table.Unary(SnapshotsMethods.Commit, (r, c) => ValueTask.FromResult(Commit(r, c)));
-        table.Unary(SnapshotsMethods.Remove, (r, c) => ValueTask.FromResult(Remove(r, c)));
+        table.Unary(SnapshotsMethods.Prepare, (r, c) => Prepare(r, c));
+        table.Unary(SnapshotsMethods.View, (r, c) => View(r, c));
+        table.Unary(SnapshotsMethods.Mounts, (r, c) => Mounts(r, c));
+        table.Unary(SnapshotsMethods.Commit, (r, c) => Commit(r, c));
+        table.Unary(SnapshotsMethods.Remove, (r, c) => Remove(r, c));
         table.Unary(SnapshotsMethods.Stat, (r, c) =>
-            ValueTask.FromResult(new StatSnapshotResponse { Info = Store(r.Snapshotter).Stat(CallScope.Namespace(c), r.Key) }));
-        table.Unary(SnapshotsMethods.Update, (r, c) => ValueTask.FromResult(new UpdateSnapshotResponse
+            new StatSnapshotResponse { Info = Store(r.Snapshotter).Stat(CallScope.Namespace(c), r.Key) });
+        table.Unary(SnapshotsMethods.Update, (r, c) => new UpdateSnapshotResponse
         {
             Info = Store(r.Snapshotter).Update(CallScope.Namespace(c), r.Info ?? new Info(), r.UpdateMask),
-        }));
+        });
         table.ServerStream(SnapshotsMethods.List, ListAsync);
-        table.Unary(SnapshotsMethods.Usage, (r, c) => ValueTask.FromResult(Usage(r, c)));
+        table.Unary(SnapshotsMethods.Usage, (r, c) => Usage(r, c));
         table.Unary(SnapshotsMethods.Cleanup, CleanupAsync);
     }
 
@@ -106,7 +106,7 @@ internal sealed class SnapshotsService(IReadOnlyList<SnapshotStore> stores, Even
         return new UsageResponse { Size = size, Inodes = inodes };
     }
 
-    private async ValueTask<Empty> CleanupAsync(CleanupRequest request, RpcContext context)
+    private async RpcAnswer<Empty> CleanupAsync(CleanupRequest request, RpcContext context)
     {
         _ = CallScope.Namespace(context);
         _ = Store(request.Snapshotter);

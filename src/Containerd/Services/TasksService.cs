@@ -38,7 +38,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         table.Unary(TasksMethods.Wait, WaitAsync);
     }
 
-    private async ValueTask<CreateTaskResponse> CreateAsync(CreateTaskRequest request, RpcContext context)
+    private async RpcAnswer<CreateTaskResponse> CreateAsync(CreateTaskRequest request, RpcContext context)
     {
         string ns = CallScope.Namespace(context);
         Container container = containers.Find(ns, request.ContainerId);
@@ -48,7 +48,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return new CreateTaskResponse { ContainerId = request.ContainerId, Pid = pid };
     }
 
-    private async ValueTask<StartResponse> StartAsync(StartRequest request, RpcContext context)
+    private async RpcAnswer<StartResponse> StartAsync(StartRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.StartResponse response = await shim.CallAsync(
@@ -56,14 +56,14 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return new StartResponse { Pid = response.Pid };
     }
 
-    private async ValueTask<DeleteResponse> DeleteAsync(DeleteTaskRequest request, RpcContext context)
+    private async RpcAnswer<DeleteResponse> DeleteAsync(DeleteTaskRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.DeleteResponse exit = await shims.DeleteAsync(shim, context.Cancelled).ConfigureAwait(false);
         return new DeleteResponse { Id = "", Pid = exit.Pid, ExitStatus = exit.ExitStatus, ExitedAt = exit.ExitedAt };
     }
 
-    private async ValueTask<DeleteResponse> DeleteProcessAsync(DeleteProcessRequest request, RpcContext context)
+    private async RpcAnswer<DeleteResponse> DeleteProcessAsync(DeleteProcessRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.DeleteResponse exit = await shim.CallAsync(
@@ -71,13 +71,13 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return new DeleteResponse { Id = request.ExecId, Pid = exit.Pid, ExitStatus = exit.ExitStatus, ExitedAt = exit.ExitedAt };
     }
 
-    private async ValueTask<GetResponse> GetAsync(GetRequest request, RpcContext context)
+    private async RpcAnswer<GetResponse> GetAsync(GetRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return new GetResponse { Process = await StateAsync(shim, request.ExecId, context.Cancelled).ConfigureAwait(false) };
     }
 
-    private async ValueTask<ListTasksResponse> ListAsync(ListTasksRequest request, RpcContext context)
+    private async RpcAnswer<ListTasksResponse> ListAsync(ListTasksRequest request, RpcContext context)
     {
         ListTasksResponse response = new();
         Task<Process?>[] states = [.. shims.List(CallScope.Namespace(context)).Select(shim => TryStateAsync(shim, context.Cancelled))];
@@ -89,7 +89,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return response;
     }
 
-    private async ValueTask<Empty> KillAsync(KillRequest request, RpcContext context)
+    private async RpcAnswer<Empty> KillAsync(KillRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return await shim.CallAsync(
@@ -98,7 +98,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
             context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<Empty> ExecAsync(ExecProcessRequest request, RpcContext context)
+    private async RpcAnswer<Empty> ExecAsync(ExecProcessRequest request, RpcContext context)
     {
         if (request.ExecId.Length == 0)
             throw new RpcException(RpcStatus.InvalidArgument, "exec id cannot be empty");
@@ -126,7 +126,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
             context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<Empty> ResizePtyAsync(ResizePtyRequest request, RpcContext context)
+    private async RpcAnswer<Empty> ResizePtyAsync(ResizePtyRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return await shim.CallAsync(
@@ -135,7 +135,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
             context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<Empty> CloseIOAsync(CloseIORequest request, RpcContext context)
+    private async RpcAnswer<Empty> CloseIOAsync(CloseIORequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return await shim.CallAsync(
@@ -143,19 +143,19 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
             .ConfigureAwait(false);
     }
 
-    private async ValueTask<Empty> PauseAsync(PauseTaskRequest request, RpcContext context)
+    private async RpcAnswer<Empty> PauseAsync(PauseTaskRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return await shim.CallAsync(m => m.Pause, new Shim.PauseRequest { Id = shim.Id }, context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<Empty> ResumeAsync(ResumeTaskRequest request, RpcContext context)
+    private async RpcAnswer<Empty> ResumeAsync(ResumeTaskRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         return await shim.CallAsync(m => m.Resume, new Shim.ResumeRequest { Id = shim.Id }, context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<ListPidsResponse> ListPidsAsync(ListPidsRequest request, RpcContext context)
+    private async RpcAnswer<ListPidsResponse> ListPidsAsync(ListPidsRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.PidsResponse pids = await shim.CallAsync(m => m.Pids, new Shim.PidsRequest { Id = shim.Id }, context.Cancelled).ConfigureAwait(false);
@@ -164,7 +164,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return response;
     }
 
-    private async ValueTask<Empty> UpdateAsync(UpdateTaskRequest request, RpcContext context)
+    private async RpcAnswer<Empty> UpdateAsync(UpdateTaskRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.UpdateTaskRequest update = new() { Id = shim.Id, Resources = request.Resources };
@@ -172,7 +172,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return await shim.CallAsync(m => m.Update, update, context.Cancelled).ConfigureAwait(false);
     }
 
-    private async ValueTask<MetricsResponse> MetricsAsync(MetricsRequest request, RpcContext context)
+    private async RpcAnswer<MetricsResponse> MetricsAsync(MetricsRequest request, RpcContext context)
     {
         Filter filter = Filter.Parse(request.Filters);
         MetricsResponse response = new();
@@ -202,7 +202,7 @@ internal sealed class TasksService(ContainersService containers, ShimManager shi
         return response;
     }
 
-    private async ValueTask<WaitResponse> WaitAsync(WaitRequest request, RpcContext context)
+    private async RpcAnswer<WaitResponse> WaitAsync(WaitRequest request, RpcContext context)
     {
         ShimInstance shim = Find(context, request.ContainerId);
         Shim.WaitResponse exit = await shim.CallAsync(

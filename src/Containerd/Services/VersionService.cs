@@ -16,5 +16,5 @@ internal static class VersionService
     public static string Revision { get; } = Version[(Version.IndexOf('+', StringComparison.Ordinal) + 1)..];
 
     public static void Register(RpcServiceTable table) =>
-        table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(new VersionResponse { Version = Version, Revision = Revision }), quick: true);
+        table.Unary(VersionMethods.Version, (_, _) => new VersionResponse { Version = Version, Revision = Revision }, quick: true);
 }

@@ -52,7 +52,7 @@ internal sealed class ShimCommand(string address, string ttrpcAddress, bool debu
     }
 
     /// <summary>Has the program clean up after a shim that died. The reply is the container's exit.</summary>
-    public async Task<Rpc.Containerd.Shim.DeleteResponse> DeleteAsync(string binary, Bundle bundle, CancellationToken cancelled)
+    public async RpcAnswer<Rpc.Containerd.Shim.DeleteResponse> DeleteAsync(string binary, Bundle bundle, CancellationToken cancelled)
     {
         (ChildExit exit, byte[] output, byte[] errors) = await RunAsync(
             binary, [.. Arguments(bundle, withBundle: true), "delete"], bundle, null, cancelled).ConfigureAwait(false);

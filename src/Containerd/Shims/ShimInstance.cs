@@ -55,15 +55,14 @@ internal sealed class ShimInstance : IAsyncDisposable
     }
 
     /// <summary>Calls a method of its Task service.</summary>
-    public async ValueTask<TResponse> CallAsync<TRequest, TResponse>(
+    public RpcAnswer<TResponse> CallAsync<TRequest, TResponse>(
         Func<ShimTaskMethods, RpcMethod<TRequest, TResponse>> method, TRequest request, CancellationToken cancelled, TimeSpan? timeout = null)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse>
     {
         HttpHeaders metadata = [];
         metadata.Add("containerd-namespace-ttrpc", Namespace);
-        return await _channel.UnaryAsync(
-            method(_reply.Methods), request, new RpcCallOptions { Metadata = metadata, Timeout = timeout }, cancelled).ConfigureAwait(false);
+        return _channel.UnaryAsync(method(_reply.Methods), request, new RpcCallOptions { Metadata = metadata, Timeout = timeout }, cancelled);
     }
 
     public async ValueTask DisposeAsync()

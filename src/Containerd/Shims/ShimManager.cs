@@ -67,7 +67,7 @@ internal sealed partial class ShimManager(
     }
 
     /// <summary>Deletes an ended task and its shim.</summary>
-    public async Task<Shim.DeleteResponse> DeleteAsync(ShimInstance shim, CancellationToken cancelled)
+    public async RpcAnswer<Shim.DeleteResponse> DeleteAsync(ShimInstance shim, CancellationToken cancelled)
     {
         await shim.Changing.WaitAsync(cancelled).ConfigureAwait(false);
         try

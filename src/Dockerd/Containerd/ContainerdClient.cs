@@ -30,7 +30,7 @@ internal sealed class ContainerdClient(RpcChannel channel, string ns) : IAsyncDi
     };
 
     /// <summary>containerd's version.</summary>
-    public ValueTask<VersionResponse> VersionAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
+    public RpcAnswer<VersionResponse> VersionAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
         Channel.UnaryAsync(VersionMethods.Version, s_empty, Options(timeout), cancellationToken);
 
     /// <summary>Prepares a writable snapshot that lives until it is removed.</summary>
@@ -203,7 +203,8 @@ internal sealed class ContainerdClient(RpcChannel channel, string ns) : IAsyncDi
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => Channel.DisposeAsync();
 
-    private static async ValueTask IgnoreMissingAsync<T>(ValueTask<T> call)
+    private static async ValueTask IgnoreMissingAsync<T>(RpcAnswer<T> call)
+        where T : class, Google.Protobuf.IMessage
     {
         try
         {

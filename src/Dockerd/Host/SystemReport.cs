@@ -174,7 +174,7 @@ internal sealed class SystemReport(DaemonServices services, ContainerManager con
     private static string Commit(IReadOnlyList<ComponentVersion> components, string name) =>
         components.FirstOrDefault(c => c.Name == name)?.Details?.GetValueOrDefault("GitCommit") ?? "";
 
-    private async Task<Rpc.Containerd.Version.VersionResponse> ContainerdVersionAsync()
+    private async RpcAnswer<Rpc.Containerd.Version.VersionResponse> ContainerdVersionAsync()
     {
         try
         {

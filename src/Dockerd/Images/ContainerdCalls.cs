@@ -29,13 +29,13 @@ internal sealed class ContainerdCalls(RpcChannel channel, string ns, string? lea
     }
 
     /// <summary>One request, one response.</summary>
-    public ValueTask<TResponse> UnaryAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken)
+    public RpcAnswer<TResponse> UnaryAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken)
         where TRequest : class, Google.Protobuf.IMessage<TRequest>
         where TResponse : class, Google.Protobuf.IMessage<TResponse> =>
         Channel.UnaryAsync(method, request, Options, cancellationToken);
 
     /// <summary>The response, or null where containerd knows no such thing.</summary>
-    public async ValueTask<TResponse?> FindAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken)
+    public async RpcAnswer<TResponse?> FindAsync<TRequest, TResponse>(RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken)
         where TRequest : class, Google.Protobuf.IMessage<TRequest>
         where TResponse : class, Google.Protobuf.IMessage<TResponse>
     {

@@ -14,8 +14,8 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
     private readonly SingleConnection<Http2ClientConnection> _connection = new(
         async cancellation => new Http2ClientConnection(await connect(cancellation).ConfigureAwait(false)), static c => c.IsOpen, target);
 
-    public override async ValueTask<TResponse> UnaryAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default)
+    private protected override async ValueTask<IMessage?> CallAsync(
+        RpcMethod method, IMessage request, RpcCallOptions callOptions, CancellationToken cancellationToken)
     {
         using var deadline = new CallDeadline(callOptions.Timeout, cancellationToken);
         for (int attempt = 1; ; attempt++)
@@ -26,7 +26,7 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
                 call.Send(request);
                 try
                 {
-                    var response = (TResponse?)await call.ReadAsync(method.ResponseParser, CancellationToken.None).ConfigureAwait(false);
+                    IMessage? response = await call.ReadAsync(method.ResponseParser, CancellationToken.None).ConfigureAwait(false);
                     if (response is not null && await call.ReadAsync(method.ResponseParser, CancellationToken.None).ConfigureAwait(false) is not null)
                         throw new RpcException(RpcStatus.Internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message");
                     return response ?? throw new RpcException(RpcStatus.Internal, "cardinality violation: received no response message from non-server-streaming RPC");
@@ -39,22 +39,16 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
         }
     }
 
-    public override async ValueTask<RpcCall<TRequest, TResponse>> OpenAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default)
+    private protected override async ValueTask<RpcClientStream> OpenAsync(
+        RpcMethod method, IMessage? only, RpcCallOptions callOptions, CancellationToken cancellationToken)
     {
         var deadline = new CallDeadline(callOptions.Timeout, cancellationToken);
         GrpcClientCall call = await BeginAsync(method.Path, callOptions, deadline).ConfigureAwait(false);
-        call.SendHead();
-        return new Stream<TRequest, TResponse>(call, method.ResponseParser, deadline);
-    }
-
-    public override async ValueTask<RpcCall<TRequest, TResponse>> ServerStreamAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default)
-    {
-        var deadline = new CallDeadline(callOptions.Timeout, cancellationToken);
-        GrpcClientCall call = await BeginAsync(method.Path, callOptions, deadline).ConfigureAwait(false);
-        call.Send(request);
-        return new Stream<TRequest, TResponse>(call, method.ResponseParser, deadline);
+        if (only is null)
+            call.SendHead();
+        else
+            call.Send(only);
+        return new Stream(call, method.ResponseParser, deadline);
     }
 
     public override ValueTask DisposeAsync() => _connection.DisposeAsync();
@@ -92,11 +86,9 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
         }
     }
 
-    private sealed class Stream<TRequest, TResponse>(GrpcClientCall call, MessageParser<TResponse> parser, CallDeadline deadline) : RpcCall<TRequest, TResponse>
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse>
+    private sealed class Stream(GrpcClientCall call, MessageParser parser, CallDeadline deadline) : RpcClientStream
     {
-        public override ValueTask WriteAsync(TRequest message, CancellationToken cancellationToken = default) => call.WriteAsync(message, cancellationToken);
+        public override ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken) => call.WriteAsync(message, cancellationToken);
 
         public override ValueTask CompleteAsync()
         {
@@ -104,8 +96,7 @@ internal sealed class GrpcChannel(Func<CancellationToken, ValueTask<TransportCon
             return ValueTask.CompletedTask;
         }
 
-        public override async ValueTask<TResponse?> ReadAsync(CancellationToken cancellationToken = default) =>
-            (TResponse?)await call.ReadAsync(parser, cancellationToken).ConfigureAwait(false);
+        public override ValueTask<IMessage?> ReadAsync(CancellationToken cancellationToken) => call.ReadAsync(parser, cancellationToken);
 
         public override async ValueTask DisposeAsync()
         {

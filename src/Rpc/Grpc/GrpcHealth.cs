@@ -11,7 +11,7 @@ public static class GrpcHealth
     {
         services.Unary(HealthMethods.Check, (request, _) =>
             Knows(services, request.Service)
-                ? ValueTask.FromResult(new HealthCheckResponse { Status = ServingStatus.Serving })
+                ? new HealthCheckResponse { Status = ServingStatus.Serving }
                 : throw new RpcException(RpcStatus.NotFound, "unknown service"), quick: true);
         services.ServerStream(HealthMethods.Watch, async (request, writer, context) =>
         {

@@ -9,8 +9,8 @@ internal sealed class TtrpcChannel(Func<CancellationToken, ValueTask<TransportCo
     private readonly SingleConnection<TtrpcClientConnection> _connection = new(
         async cancellation => new TtrpcClientConnection(await connect(cancellation).ConfigureAwait(false), options), static c => c.IsOpen, target);
 
-    public override async ValueTask<TResponse> UnaryAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default)
+    private protected override async ValueTask<IMessage?> CallAsync(
+        RpcMethod method, IMessage request, RpcCallOptions callOptions, CancellationToken cancellationToken)
     {
         using CallDeadline deadline = new(callOptions.Timeout, cancellationToken);
         var call = new TtrpcUnaryCall(method.ResponseParser);
@@ -19,7 +19,7 @@ internal sealed class TtrpcChannel(Func<CancellationToken, ValueTask<TransportCo
         {
             connection = await _connection.GetAsync(deadline.Token).ConfigureAwait(false);
             await connection.BeginAsync(call, TtrpcFlags.None, method.Service, method.Name, request, callOptions).ConfigureAwait(false);
-            return (TResponse)await call.Answer.WaitAsync(deadline.Token).ConfigureAwait(false);
+            return await call.Answer.WaitAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (deadline.Passed)
         {
@@ -31,42 +31,32 @@ internal sealed class TtrpcChannel(Func<CancellationToken, ValueTask<TransportCo
         }
     }
 
-    public override ValueTask<RpcCall<TRequest, TResponse>> OpenAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default) =>
-        BeginAsync(method, TtrpcFlags.RemoteOpen, null, callOptions, cancellationToken);
-
-    /// <summary>Servers take the one request of such a method from the first frame.</summary>
-    public override ValueTask<RpcCall<TRequest, TResponse>> ServerStreamAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions callOptions = default, CancellationToken cancellationToken = default) =>
-        BeginAsync(method, TtrpcFlags.RemoteClosed, request, callOptions, cancellationToken);
-
-    private async ValueTask<RpcCall<TRequest, TResponse>> BeginAsync<TRequest, TResponse>(
-        RpcMethod<TRequest, TResponse> method, TtrpcFlags flags, TRequest? request, RpcCallOptions callOptions, CancellationToken cancellationToken)
-        where TRequest : class, IMessage<TRequest> where TResponse : class, IMessage<TResponse>
+    // Servers take the one request of a call that streams only its answers from the first frame.
+    private protected override async ValueTask<RpcClientStream> OpenAsync(
+        RpcMethod method, IMessage? only, RpcCallOptions callOptions, CancellationToken cancellationToken)
     {
         TtrpcClientConnection connection = await _connection.GetAsync(cancellationToken).ConfigureAwait(false);
         var call = new TtrpcStreamCall(connection, method.ResponseParser, options);
-        await connection.BeginAsync(call, flags, method.Service, method.Name, request, callOptions).ConfigureAwait(false);
-        return new Call<TRequest, TResponse>(connection, call, new CallDeadline(callOptions.Timeout, cancellationToken));
+        TtrpcFlags flags = only is null ? TtrpcFlags.RemoteOpen : TtrpcFlags.RemoteClosed;
+        await connection.BeginAsync(call, flags, method.Service, method.Name, only, callOptions).ConfigureAwait(false);
+        return new Stream(connection, call, new CallDeadline(callOptions.Timeout, cancellationToken));
     }
 
     public override ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    private sealed class Call<TRequest, TResponse>(TtrpcClientConnection connection, TtrpcStreamCall call, CallDeadline deadline) : RpcCall<TRequest, TResponse>
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse>
+    private sealed class Stream(TtrpcClientConnection connection, TtrpcStreamCall call, CallDeadline deadline) : RpcClientStream
     {
-        public override ValueTask WriteAsync(TRequest message, CancellationToken cancellationToken = default) =>
+        public override ValueTask WriteAsync(IMessage message, CancellationToken cancellationToken) =>
             connection.SendDataAsync(call, TtrpcFlags.None, message);
 
         public override ValueTask CompleteAsync() => connection.SendDataAsync(call, TtrpcFlags.RemoteClosed, null);
 
-        public override async ValueTask<TResponse?> ReadAsync(CancellationToken cancellationToken = default)
+        public override async ValueTask<IMessage?> ReadAsync(CancellationToken cancellationToken)
         {
             using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             try
             {
-                return (TResponse?)await call.ReadAsync(linked.Token).ConfigureAwait(false);
+                return await call.ReadAsync(linked.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (deadline.Passed)
             {

@@ -29,27 +29,27 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
     {
         foreach (ShimTaskMethods methods in new[] { ShimTaskMethods.V2, ShimTaskMethods.V3 })
         {
-            table.Unary(methods.State, (r, _) => new(State(r)));
-            table.Unary(methods.Create, async (r, _) => await CreateAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Start, async (r, _) => await StartAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Delete, async (r, _) => await DeleteAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Pids, async (r, _) => await PidsAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Pause, async (r, _) => await PauseAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Resume, async (r, _) => await ResumeAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Checkpoint, async (r, _) => await CheckpointAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Kill, async (r, _) => await KillAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Exec, (r, _) => new(Exec(r)));
-            table.Unary(methods.ResizePty, (r, _) => new(ResizePty(r)));
-            table.Unary(methods.CloseIO, (r, _) => new(CloseIO(r)));
-            table.Unary(methods.Update, async (r, _) => await UpdateAsync(r).ConfigureAwait(false));
-            table.Unary(methods.Wait, async (r, c) => await WaitAsync(r, c.Cancelled).ConfigureAwait(false));
-            table.Unary(methods.Stats, (r, _) => new(Stats(r)));
-            table.Unary(methods.Connect, (r, _) => new(Connect(r)));
-            table.Unary(methods.Shutdown, (_, _) => new(Shutdown()));
+            table.Unary(methods.State, (r, _) => State(r));
+            table.Unary(methods.Create, (r, _) => CreateAsync(r));
+            table.Unary(methods.Start, (r, _) => StartAsync(r));
+            table.Unary(methods.Delete, (r, _) => DeleteAsync(r));
+            table.Unary(methods.Pids, (r, _) => PidsAsync(r));
+            table.Unary(methods.Pause, (r, _) => PauseAsync(r));
+            table.Unary(methods.Resume, (r, _) => ResumeAsync(r));
+            table.Unary(methods.Checkpoint, (r, _) => CheckpointAsync(r));
+            table.Unary(methods.Kill, (r, _) => KillAsync(r));
+            table.Unary(methods.Exec, (r, _) => Exec(r));
+            table.Unary(methods.ResizePty, (r, _) => ResizePty(r));
+            table.Unary(methods.CloseIO, (r, _) => CloseIO(r));
+            table.Unary(methods.Update, (r, _) => UpdateAsync(r));
+            table.Unary(methods.Wait, (r, c) => WaitAsync(r, c.Cancelled));
+            table.Unary(methods.Stats, (r, _) => Stats(r));
+            table.Unary(methods.Connect, (r, _) => Connect(r));
+            table.Unary(methods.Shutdown, (_, _) => Shutdown());
         }
     }
 
-    private async Task<CreateTaskResponse> CreateAsync(CreateTaskRequest request)
+    private async RpcAnswer<CreateTaskResponse> CreateAsync(CreateTaskRequest request)
     {
         if (request.Checkpoint.Length > 0)
             throw new RpcException(RpcStatus.Unimplemented, "restoring a checkpoint is not supported: not implemented");
@@ -160,7 +160,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         }
     }
 
-    private async Task<StartResponse> StartAsync(StartRequest request)
+    private async RpcAnswer<StartResponse> StartAsync(StartRequest request)
     {
         Container container = Find(request.Id);
         TaskProcess process = container.Process(request.ExecId);
@@ -174,7 +174,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new StartResponse { Pid = (uint)process.Pid };
     }
 
-    private async Task<StartResponse> StartExecAsync(Container container, ExecProcess exec)
+    private async RpcAnswer<StartResponse> StartExecAsync(Container container, ExecProcess exec)
     {
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         container.Enter(told.Task);
@@ -219,7 +219,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         }
     }
 
-    private async Task<DeleteResponse> DeleteAsync(DeleteRequest request)
+    private async RpcAnswer<DeleteResponse> DeleteAsync(DeleteRequest request)
     {
         Container container = Find(request.Id);
         TaskProcess process = container.Process(request.ExecId);
@@ -298,7 +298,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         };
     }
 
-    private async Task<PidsResponse> PidsAsync(PidsRequest request)
+    private async RpcAnswer<PidsResponse> PidsAsync(PidsRequest request)
     {
         Container container = Find(request.Id);
         (List<int>? pids, RuncResult result) = await container.Init.Runtime.PsAsync(container.Id).ConfigureAwait(false);
@@ -315,7 +315,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return response;
     }
 
-    private async Task<Empty> PauseAsync(PauseRequest request)
+    private async RpcAnswer<Empty> PauseAsync(PauseRequest request)
     {
         Container container = Find(request.Id);
         using (await EnterAsync(container.Init).ConfigureAwait(false))
@@ -326,7 +326,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new Empty();
     }
 
-    private async Task<Empty> ResumeAsync(ResumeRequest request)
+    private async RpcAnswer<Empty> ResumeAsync(ResumeRequest request)
     {
         Container container = Find(request.Id);
         using (await EnterAsync(container.Init).ConfigureAwait(false))
@@ -337,7 +337,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new Empty();
     }
 
-    private async Task<Empty> CheckpointAsync(CheckpointTaskRequest request)
+    private async RpcAnswer<Empty> CheckpointAsync(CheckpointTaskRequest request)
     {
         Container container = Find(request.Id);
         CheckpointOptions options = new();
@@ -349,7 +349,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new Empty();
     }
 
-    private async Task<Empty> KillAsync(KillRequest request)
+    private async RpcAnswer<Empty> KillAsync(KillRequest request)
     {
         Container container = Find(request.Id);
         if (container.Process(request.ExecId) is ExecProcess exec)
@@ -378,7 +378,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new Empty();
     }
 
-    private async Task<Empty> UpdateAsync(UpdateTaskRequest request)
+    private async RpcAnswer<Empty> UpdateAsync(UpdateTaskRequest request)
     {
         Container container = Find(request.Id);
         if (request.Resources is null)
@@ -387,7 +387,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         return new Empty();
     }
 
-    private async Task<WaitResponse> WaitAsync(WaitRequest request, CancellationToken cancelled)
+    private async RpcAnswer<WaitResponse> WaitAsync(WaitRequest request, CancellationToken cancelled)
     {
         TaskProcess process = Find(request.Id).Process(request.ExecId);
         await process.Exited.WaitAsync(cancelled).ConfigureAwait(false);

@@ -202,7 +202,7 @@ internal sealed class GrpcServerTarget : Target
     public override async Task RunAsync(byte[] input, Random random)
     {
         RpcServiceTable table = new();
-        table.Unary(NamespacesMethods.Get, (request, _) => ValueTask.FromResult(new GetNamespaceResponse { Namespace = new Namespace { Name = request.Name } }));
+        table.Unary(NamespacesMethods.Get, (request, _) => new GetNamespaceResponse { Namespace = new Namespace { Name = request.Name } });
         table.Duplex(ContentMethods.Write, async (reader, writer, _) =>
         {
             while (await reader.ReadAsync() is { } message)

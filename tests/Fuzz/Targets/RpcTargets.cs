@@ -58,7 +58,7 @@ internal sealed class TtrpcServerTarget : Target
     public override async Task RunAsync(byte[] input, Random random)
     {
         RpcServiceTable table = new();
-        table.Unary(ShimTaskMethods.V2.Connect, (request, _) => ValueTask.FromResult(new ConnectResponse { Version = request.Id }));
+        table.Unary(ShimTaskMethods.V2.Connect, (request, _) => new ConnectResponse { Version = request.Id });
         table.Unary(ShimTaskMethods.V2.Wait, async (_, context) =>
         {
             await Task.Delay(Timeout.Infinite, context.Cancelled);

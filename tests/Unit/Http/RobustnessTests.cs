@@ -133,7 +133,7 @@ public sealed class RobustnessTests
         if (protocol == "ttrpc")
         {
             RpcServiceTable table = new();
-            table.Unary(ShimTaskMethods.V2.Connect, static (request, _) => ValueTask.FromResult(new ConnectResponse { Version = request.Id }));
+            table.Unary(ShimTaskMethods.V2.Connect, static (request, _) => new ConnectResponse { Version = request.Id });
             TtrpcServer ttrpc = new(table);
             byte[] call(uint id) => TtrpcRequest.Frame(id, TtrpcFlags.None, ShimTaskMethods.V2.Service, "Connect", new ConnectRequest { Id = "some container" }, 0, null, 1 << 20);
             return ([.. call(1), .. call(3)], c => ttrpc.ServeAsync(c));

@@ -43,7 +43,7 @@ internal sealed class EchoService
         return table;
     }
 
-    private async ValueTask<BytesValue> UnaryAsync(BytesValue request, RpcContext context)
+    private async RpcAnswer<BytesValue> UnaryAsync(BytesValue request, RpcContext context)
     {
         switch (request.Value.Length > 10 ? "" : request.Value.ToStringUtf8())
         {

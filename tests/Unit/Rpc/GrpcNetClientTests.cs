@@ -27,7 +27,7 @@ public sealed class GrpcNetClientTests : IAsyncDisposable
     public GrpcNetClientTests()
     {
         RpcServiceTable table = new EchoService().Table();
-        table.Unary(VersionMethods.Version, static (_, _) => ValueTask.FromResult(new VersionResponse { Version = "1" }));
+        table.Unary(VersionMethods.Version, static (_, _) => new VersionResponse { Version = "1" });
         _serving = new HttpServer(new GrpcServer(table).HandleAsync).RunAsync(Transport.ListenUnix(_path), _stopping.Token, TimeSpan.FromSeconds(1));
         SocketsHttpHandler handler = new()
         {

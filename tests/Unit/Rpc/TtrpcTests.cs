@@ -17,8 +17,8 @@ public class TtrpcTests
         {
             "fail" => throw new RpcException(RpcStatus.NotFound, "no such task"),
             "crash" => throw new InvalidOperationException("boom"),
-            "meta" => ValueTask.FromResult(new ConnectResponse { Version = context.Metadata["k"] + (context.Deadline is null ? "" : "!") }),
-            _ => ValueTask.FromResult(new ConnectResponse { Version = request.Id, ShimPid = 7 }),
+            "meta" => new ConnectResponse { Version = context.Metadata["k"] + (context.Deadline is null ? "" : "!") },
+            _ => new ConnectResponse { Version = request.Id, ShimPid = 7 },
         });
         table.Unary(ShimTaskMethods.V2.Wait, async (_, context) =>
         {
@@ -238,7 +238,7 @@ public class TtrpcTests
                 connections.Add(Serve());
                 return ValueTask.FromResult(connections[^1]);
             }, "memory", TtrpcOptions.Default);
-        Task<WaitResponse> waiting = channel.UnaryAsync(ShimTaskMethods.V2.Wait, new WaitRequest()).AsTask();
+        Task waiting = channel.UnaryAsync(ShimTaskMethods.V2.Wait, new WaitRequest()).AsTask();
         await channel.UnaryAsync(ShimTaskMethods.V2.Connect, new ConnectRequest());
         connections[0].Abort();
         Assert.Equal("ttrpc: closed", (await Assert.ThrowsAsync<RpcException>(() => waiting)).Message);

@@ -31,7 +31,7 @@ public sealed class RequestAllocationTests
     {
         RpcServiceTable table = new();
         VersionResponse answer = new() { Version = "2.1.4", Revision = "abc" };
-        table.Unary(VersionMethods.Version, (_, _) => ValueTask.FromResult(answer), quick: true);
+        table.Unary(VersionMethods.Version, (_, _) => answer, quick: true);
         byte[] path = System.Text.Encoding.ASCII.GetBytes(VersionMethods.Version.Path);
         long each = await MeasureAsync(new GrpcServer(table).HandleAsync,
             [0x83, 0x86, 0x04, (byte)path.Length, .. path, 0x01, 1, .. "h"u8, 0x0F, 16, 16, .. "application/grpc"u8, 0, 2, .. "te"u8, 8, .. "trailers"u8],
