@@ -324,6 +324,13 @@ public sealed class RegistryClient : IAsyncDisposable
                     if (again)
                         await RegistryErrors.ReadSomeAsync(response, _options.MaxErrorBytes, cancellationToken).ConfigureAwait(false);
                 }
+                catch (RegistryException error) when (error.Failure == RegistryFailure.Unauthorized)
+                {
+                    await response.DisposeAsync().ConfigureAwait(false);
+                    // Docker asks for a manifest's head first, and that is what its message tells.
+                    string method = target.Contains("/manifests/", StringComparison.Ordinal) ? "Head" : "Get";
+                    throw new RegistryException($"{method} \"{endpoint.Url}{target.Split('?')[0]}\": {error.Message}", error.Failure, error);
+                }
                 catch
                 {
                     await response.DisposeAsync().ConfigureAwait(false);

@@ -59,7 +59,7 @@ public sealed class RegistryTests : IAsyncDisposable
             Challenge(x, "Basic realm=\"r\"");
         });
         await using RegistryClient without = ClientOf($"{host}/x:1");
-        Assert.Equal("no basic auth credentials", (await Assert.ThrowsAsync<RegistryException>(async () => await without.ResolveAsync())).Message);
+        Assert.Equal($"Head \"http://{host}/v2/x/manifests/1\": no basic auth credentials", (await Assert.ThrowsAsync<RegistryException>(async () => await without.ResolveAsync())).Message);
         requests = 0;
         await using RegistryClient wrong = ClientOf($"{host}/x:1", new RegistryAuth { Username = "u", Password = "wrong" });
         RegistryException error = await Assert.ThrowsAsync<RegistryException>(async () => await wrong.ResolveAsync());
