@@ -13,7 +13,9 @@ pids=()
 netns=""
 
 cleanup() {
-    trap - EXIT INT TERM
+    # An impatient second Ctrl-C must not leave half of it.
+    trap - EXIT
+    trap '' INT TERM
     set +e
     [ -S "$dir/docker.sock" ] && "$bin/docker" -H "unix://$dir/docker.sock" rm -f hello sleeper >/dev/null 2>&1
     for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null; done
