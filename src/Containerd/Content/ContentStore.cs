@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -216,7 +217,7 @@ internal sealed class ContentStore
     }
 
     private static DateTime ReadTimestamp(string path) =>
-        DateTime.Parse(File.ReadAllText(path), CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+        Rfc3339.TryParse(File.ReadAllText(path), out DateTimeOffset time) ? time.UtcDateTime : throw new FormatException(path);
 
     /// <summary>Makes the entries of a folder durable.</summary>
     internal static void SyncFolder(string folder)

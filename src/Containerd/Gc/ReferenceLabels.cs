@@ -1,4 +1,4 @@
-using System.Globalization;
+using AotRuntime.Json;
 using Google.Protobuf.Collections;
 
 namespace AotRuntime.Containerd;
@@ -32,7 +32,7 @@ internal static class ReferenceLabels
     /// <summary>When the object may go; null for never.</summary>
     public static DateTimeOffset? Expiry(MapField<string, string> labels) =>
         labels.TryGetValue(Expire, out string? value)
-        && DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+        && Rfc3339.TryParse(value, out DateTimeOffset time)
             ? time
             : null;
 

@@ -73,7 +73,7 @@ public static class FlagValues
 
     /// <summary>Bytes with an optional binary unit: <c>512m</c>, <c>1.5GiB</c>.</summary>
     public static long Bytes(string text) =>
-        Units.TryParseBytes(text, out long bytes) ? bytes : throw new FlagValueException($"invalid size: '{text}'");
+        ByteSize.TryParseRam(text, out long bytes) ? bytes : throw new FlagValueException($"invalid size: '{text}'");
 
     /// <summary>As <see cref="Bytes"/>, or -1 for no limit.</summary>
     public static long SwapBytes(string text) => text == "-1" ? -1 : Bytes(text);

@@ -19,7 +19,7 @@ public static class PruneReport
             text.Append('\n');
         }
         if (reclaimed is { } bytes)
-            text.Append("Total reclaimed space: ").Append(Units.HumanSize(bytes)).Append('\n');
+            text.Append("Total reclaimed space: ").Append(ByteSize.Human(bytes)).Append('\n');
         context.Out.Write(text.ToString());
     }
 }

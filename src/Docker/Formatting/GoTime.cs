@@ -1,4 +1,5 @@
 using System.Globalization;
+using AotRuntime.Json;
 
 namespace AotRuntime.Docker.Formatting;
 
@@ -30,7 +31,7 @@ public static class GoTime
 
     /// <summary>The C library's form (<c>Fri May 30 12:07:14 2025</c>) of an RFC 3339 time; what isn't one stays as it is.</summary>
     public static string AnsiC(string rfc3339) =>
-        DateTimeOffset.TryParse(rfc3339, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset moment) && rfc3339.Contains('T')
+        Rfc3339.TryParse(rfc3339, out DateTimeOffset moment)
             ? moment.ToString("ddd MMM ", CultureInfo.InvariantCulture) + moment.Day.ToString(CultureInfo.InvariantCulture).PadLeft(2) + moment.ToString(" HH:mm:ss yyyy", CultureInfo.InvariantCulture)
             : rfc3339;
 
@@ -43,9 +44,7 @@ public static class GoTime
         // A bare 0 is no span of nothing but the beginning of time.
         if (text != "0" && GoDuration.TryParse(text, out long span, out _))
             return Stamp(now.AddTicks(-span / 100));
-        if (text.Contains('-') && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out DateTimeOffset moment))
-            return Stamp(moment);
-        return text;
+        return EngineApi.GoTime.TryParseMoment(text, out DateTimeOffset moment) ? Stamp(moment) : text;
     }
 
     private static string Stamp(DateTimeOffset moment)

@@ -22,7 +22,7 @@ public static class ProgressBar
         if (current <= 0 && total <= 0)
             return "";
         if (total <= 0)
-            return units.Length == 0 ? Units.HumanSize(current).PadLeft(NumberWidth) : $"{current} {units}";
+            return units.Length == 0 ? ByteSize.Human(current).PadLeft(NumberWidth) : $"{current} {units}";
 
         int filled = Math.Min(BarLength, (int)((double)current / total * 100) / 2);
         string bar = width > WidthForBar ? $"[{new string('=', filled)}>{new string(' ', BarLength - filled)}] " : "";
@@ -30,7 +30,7 @@ public static class ProgressBar
         if (!detail.Flag("hidecounts"))
         {
             if (units.Length == 0)
-                numbers = Units.HumanSize(current).PadLeft(NumberWidth) + (current > total ? "" : "/" + Units.HumanSize(total));
+                numbers = ByteSize.Human(current).PadLeft(NumberWidth) + (current > total ? "" : "/" + ByteSize.Human(total));
             else
                 numbers = current > total ? $"{current} {units}" : $"{current}/{total} {units}";
         }

@@ -95,7 +95,7 @@ internal static class GoFormat
             case ('f' or 'F', double d):
                 return d.ToString("F" + (precision < 0 ? 6 : precision).ToString(invariant), invariant);
             case ('g', double d):
-                return precision < 0 ? Values.Float(d) : Formatting.Units.Significant(d, Math.Max(1, precision));
+                return precision < 0 ? Values.Float(d) : ByteSize.Significant(d, Math.Max(1, precision));
             case ('e', double d):
                 return d.ToString("0." + new string('0', precision < 0 ? 6 : precision) + "e+00", invariant);
             default:

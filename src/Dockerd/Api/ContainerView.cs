@@ -1,6 +1,7 @@
 using System.Globalization;
 using AotRuntime.Dockerd.Containers;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Api;
 
@@ -65,7 +66,7 @@ internal static class ContainerView
             Image = record.Config.Image,
             ImageId = record.ImageId,
             Command = command,
-            Created = GoTime.TryParse(record.Created, out DateTimeOffset created) ? created.ToUnixTimeSeconds() : 0,
+            Created = Rfc3339.TryParse(record.Created, out DateTimeOffset created) ? created.ToUnixTimeSeconds() : 0,
             Ports = Ports(record),
             Labels = record.Config.Labels ?? [],
             State = Status(container),
@@ -116,7 +117,7 @@ internal static class ContainerView
             _ => state.FinishedAt == GoTime.Zero ? "" : $"Exited ({state.ExitCode.ToString(CultureInfo.InvariantCulture)}) {Ago(state.FinishedAt)} ago",
         };
 
-        string Ago(string time) => GoDuration.Human(GoTime.TryParse(time, out DateTimeOffset then) ? now - then : TimeSpan.Zero);
+        string Ago(string time) => GoDuration.Human(Rfc3339.TryParse(time, out DateTimeOffset then) ? now - then : TimeSpan.Zero);
     }
 
     private static NetworkSettings Network(ContainerRecord record)

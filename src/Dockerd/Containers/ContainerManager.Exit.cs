@@ -1,4 +1,5 @@
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Tasks;
 using Microsoft.Extensions.Logging;
@@ -54,7 +55,7 @@ internal sealed partial class ContainerManager
         if (container.Io is { } io)
             await io.DrainAsync(s_drainLimit).ConfigureAwait(false);
 
-        TimeSpan ran = GoTime.TryParse(record.State.StartedAt, out DateTimeOffset started) ? exitedAt - started : TimeSpan.Zero;
+        TimeSpan ran = Rfc3339.TryParse(record.State.StartedAt, out DateTimeOffset started) ? exitedAt - started : TimeSpan.Zero;
         bool restart = ShouldRestart(container, exitCode);
         record.State.Running = false;
         record.State.Paused = false;

@@ -1,5 +1,6 @@
 using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
 using Microsoft.Extensions.Logging;
@@ -147,7 +148,7 @@ internal sealed partial class ContainerManager
         foreach (Container container in All())
         {
             ContainerRecord record = container.Record;
-            if (container.State.Running || (until is { } limit && GoTime.TryParse(record.Created, out DateTimeOffset created) && created > limit)
+            if (container.State.Running || (until is { } limit && Rfc3339.TryParse(record.Created, out DateTimeOffset created) && created > limit)
                 || !filters.MatchLabels("label", record.Config.Labels)
                 || (filters.Contains("label!") && filters.MatchLabels("label!", record.Config.Labels)))
             {

@@ -26,7 +26,7 @@ internal sealed record ImageContent
     public required Digest[] Chain { get; init; }
 
     /// <summary>When the image was made.</summary>
-    public DateTimeOffset? Created => Config.Created is { } text && GoTime.TryParse(text, out DateTimeOffset time) ? time : null;
+    public DateTimeOffset? Created => Config.Created is { } text && Rfc3339.TryParse(text, out DateTimeOffset time) ? time : null;
 }
 
 /// <summary>One name in containerd's image store.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
 using AotRuntime.Images;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Images;
 
@@ -91,7 +92,7 @@ internal sealed class ImageQueries(ImageCatalog catalog, SnapshotStore snapshots
                 Id = "<missing>",
                 Comment = entry.Comment ?? "",
                 CreatedBy = entry.CreatedBy ?? "",
-                Created = entry.Created is { } text && GoTime.TryParse(text, out DateTimeOffset time) ? time.ToUnixTimeSeconds() : 0,
+                Created = entry.Created is { } text && Rfc3339.TryParse(text, out DateTimeOffset time) ? time.ToUnixTimeSeconds() : 0,
                 Size = size,
             });
         }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 
 namespace AotRuntime.Dockerd.Logs;
 
@@ -53,7 +54,7 @@ internal static class JsonLogLine
                 else if (reader.ValueTextEquals("time"u8))
                 {
                     reader.Read();
-                    if (!EngineApi.GoTime.TryParse(reader.GetString() ?? "", out time))
+                    if (!Rfc3339.TryParse(reader.GetString() ?? "", out time))
                         return false;
                 }
                 else

@@ -8,24 +8,25 @@ public static class ByteSize
     private static readonly string[] s_decimal = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
     private static readonly string[] s_binary = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
 
-    /// <summary>Reads a memory size: <c>64m</c>, <c>1.5GiB</c>, <c>512</c>; every unit is a power of 1024.</summary>
+    /// <summary>
+    /// Reads a memory size: <c>64m</c>, <c>1.5GiB</c>, <c>2 kb</c>, <c>512</c>; every unit is a power of 1024. A fraction of a byte is dropped.
+    /// </summary>
     public static bool TryParseRam(string text, out long bytes)
     {
         bytes = 0;
-        int end = text.Length;
-        while (end > 0 && !char.IsAsciiDigit(text[end - 1]))
-            end--;
-        if (!decimal.TryParse(text.AsSpan(0, end), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number) || number < 0)
+        int last = text.AsSpan().LastIndexOfAny("0123456789. ");
+        ReadOnlySpan<char> number = text.AsSpan(0, last + 1);
+        if (number.EndsWith(' '))
+            number = number[..^1];
+        const NumberStyles Number = NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent | NumberStyles.AllowLeadingSign;
+        if (!double.TryParse(number, Number, CultureInfo.InvariantCulture, out double value) || value < 0)
             return false;
-        string suffix = text[end..].TrimStart(' ').ToLowerInvariant();
-        string letter = suffix switch { "b" or "" => "", _ => suffix[..1] };
-        if (letter.Length > 0 && suffix[1..] is not ("" or "b" or "ib"))
+        ReadOnlySpan<char> suffix = text.AsSpan(last + 1).ToString().ToLowerInvariant();
+        int power = suffix.IsEmpty ? 0 : "bkmgtp".IndexOf(suffix[0]);
+        if (power < 0 || (suffix.Length > 1 && (power == 0 || suffix[1..] is not ("b" or "ib"))))
             return false;
-        int power = letter switch { "" => 0, "k" => 1, "m" => 2, "g" => 3, "t" => 4, "p" => 5, _ => -1 };
-        if (power < 0)
-            return false;
-        decimal value = number * (1L << (10 * power));
-        if (value > long.MaxValue)
+        value *= 1L << (10 * power);
+        if (!(value < long.MaxValue))
             return false;
         bytes = (long)value;
         return true;
@@ -48,20 +49,21 @@ public static class ByteSize
             size /= unit;
             i++;
         }
-        return General(size, precision) + names[i];
+        return Significant(size, precision) + names[i];
     }
 
-    /// <summary>C's and Go's <c>%.*g</c> for values from 0 up to 1023.</summary>
-    private static string General(double value, int precision)
+    /// <summary>C's and Go's <c>%.*g</c>: so many significant digits, no trailing zeros, an exponent where the number is too large for them.</summary>
+    public static string Significant(double value, int digits)
     {
-        if (value == 0)
-            return "0";
-        int exponent = (int)Math.Floor(Math.Log10(Math.Abs(value)));
-        string rounded = value.ToString("E" + (precision - 1), CultureInfo.InvariantCulture);
-        exponent = int.Parse(rounded.AsSpan(rounded.IndexOf('E') + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        if (exponent >= precision)
-            return value.ToString("0." + new string('#', precision - 1) + "e+00", CultureInfo.InvariantCulture);
-        string text = value.ToString("F" + Math.Max(0, precision - 1 - exponent), CultureInfo.InvariantCulture);
-        return text.Contains('.') ? text.TrimEnd('0').TrimEnd('.') : text;
+        if (value == 0 || !double.IsFinite(value))
+            return value.ToString("0", CultureInfo.InvariantCulture);
+        string scientific = value.ToString("e" + (digits - 1).ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        int e = scientific.IndexOf('e');
+        int exponent = int.Parse(scientific.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        if (exponent < -4 || exponent >= digits)
+            return $"{Trim(scientific[..e])}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}";
+        return Trim(value.ToString("F" + (digits - 1 - exponent).ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
     }
+
+    private static string Trim(string number) => number.Contains('.') ? number.TrimEnd('0').TrimEnd('.') : number;
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AotRuntime.Json;
 
 namespace AotRuntime.EngineApi;
 
@@ -35,25 +36,32 @@ public static class GoTime
     /// <summary>The time of nanoseconds since 1970, to 100 ns.</summary>
     public static DateTimeOffset FromUnixNano(long nanos) => new(TicksAtUnixEpoch + nanos / 100, TimeSpan.Zero);
 
-    /// <summary>Reads an RFC 3339 time with up to nine digits of fraction.</summary>
-    public static bool TryParse(string text, out DateTimeOffset time)
+    /// <summary>
+    /// Reads what a person may type for a moment: an RFC 3339 time, of which seconds, minutes, hours, the time of day and the zone may be left
+    /// out, in that order (<c>2006-01-02T15:04</c>, <c>2006-01-02</c>, <c>2006-01-02Z</c>). Without a zone it is local time.
+    /// </summary>
+    public static bool TryParseMoment(string text, out DateTimeOffset time)
     {
-        // .NET reads at most seven digits of fraction; Go prints up to nine.
-        int dot = text.IndexOf('.');
-        if (dot > 0)
-        {
-            int end = dot + 1;
-            while (end < text.Length && char.IsAsciiDigit(text[end]))
-                end++;
-            if (end - dot - 1 > 7)
-                text = string.Concat(text.AsSpan(0, dot + 8), text.AsSpan(end));
-        }
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
+        time = default;
+        // A sign behind the date's own two is the zone's.
+        int zone = text.AsSpan().IndexOfAny('Z', 'z', '+');
+        if (zone < 0 && text.AsSpan().Count('-') == 3)
+            zone = text.LastIndexOf('-');
+        string moment = zone < 0 ? text : text[..zone];
+        if (!moment.Contains('T'))
+            moment += "T00";
+        if (!moment.Contains('.'))
+            moment += (moment.Length - moment.IndexOf('T')) switch { 3 => ":00:00", 6 => ":00", _ => "" };
+        if (!Rfc3339.TryParse(moment + (zone < 0 ? "Z" : text[zone..].ToUpperInvariant()), out time))
+            return false;
+        if (zone < 0)
+            time = new DateTimeOffset(DateTime.SpecifyKind(time.DateTime, DateTimeKind.Local)).ToUniversalTime();
+        return true;
     }
 
     /// <summary>
-    /// Reads what the API takes in since, until: seconds since 1970 with a fraction (<c>1136073600.000000001</c>), an RFC 3339 time,
-    /// or a Go duration meaning that long ago.
+    /// Reads what the API takes in since, until: seconds since 1970 with a fraction (<c>1136073600.000000001</c>), a moment, or a Go
+    /// duration meaning that long ago.
     /// </summary>
     public static bool TryParseTimestamp(string text, DateTimeOffset now, out DateTimeOffset time)
     {
@@ -77,7 +85,7 @@ public static class GoTime
             time = now - TimeSpan.FromTicks(nanos / 100);
             return true;
         }
-        return TryParse(text, out time);
+        return TryParseMoment(text, out time);
     }
 
     private static string FormatNanos(DateTime utc, int nanosBelowTick)

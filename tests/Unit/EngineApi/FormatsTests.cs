@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using AotRuntime.EngineApi;
+using AotRuntime.Json;
 
 namespace AotRuntime.Tests.Unit.EngineApi;
 
@@ -26,6 +27,12 @@ public class FormatsTests
     [InlineData("-1m")]
     [InlineData("1x")]
     [InlineData("1mx")]
+    [InlineData("1bb")]
+    [InlineData("1 mbb")]
+    [InlineData(" 1")]
+    [InlineData("1,5m")]
+    [InlineData("9000p")]
+    [InlineData("1e30")]
     public void Other_texts_are_no_memory_size(string text) => Assert.False(ByteSize.TryParseRam(text, out _));
 
     [Theory]
@@ -35,6 +42,10 @@ public class FormatsTests
     [InlineData(4261574, "4.262MB")]
     [InlineData(1000, "1kB")]
     [InlineData(717123456, "717.1MB")]
+    [InlineData(999, "999B")]
+    [InlineData(1_982_345, "1.982MB")]
+    [InlineData(2_000_000_000_000, "2TB")]
+    [InlineData(1e28, "1e+04YB")]
     public void Sizes_print_as_dockers(double size, string text) => Assert.Equal(text, ByteSize.Human(size));
 
     [Theory]
@@ -63,7 +74,7 @@ public class FormatsTests
         Assert.Equal("1970-01-01T00:00:01.500000001Z", GoTime.FormatUnixNano(1_500_000_001));
         Assert.Equal("1970-01-01T00:00:01Z", GoTime.FormatUnixNano(1_000_000_000));
         Assert.Equal(GoTime.Zero, GoTime.Format(default));
-        Assert.True(GoTime.TryParse("2024-02-29T12:00:00.123456789+01:00", out DateTimeOffset time));
+        Assert.True(Rfc3339.TryParse("2024-02-29T12:00:00.123456789+01:00", out DateTimeOffset time));
         Assert.Equal("2024-02-29T11:00:00.1234567Z", GoTime.Format(time));
     }
 
@@ -72,10 +83,39 @@ public class FormatsTests
     [InlineData("1136073600.5", "2006-01-01T00:00:00.5Z")]
     [InlineData("10m", "2019-12-31T23:50:00Z")]
     [InlineData("2006-01-01T00:00:00Z", "2006-01-01T00:00:00Z")]
+    [InlineData("2006-01-01Z", "2006-01-01T00:00:00Z")]
+    [InlineData("2006-01-01-07:00", "2006-01-01T07:00:00Z")]
+    [InlineData("2006-01-01T10Z", "2006-01-01T10:00:00Z")]
+    [InlineData("2006-01-01T10:20+02:00", "2006-01-01T08:20:00Z")]
+    [InlineData("2006-01-01T10:20:30.5z", "2006-01-01T10:20:30.5Z")]
     public void Since_and_until_take_three_forms(string text, string expected)
     {
         Assert.True(GoTime.TryParseTimestamp(text, new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), out DateTimeOffset time));
         Assert.Equal(expected, GoTime.Format(time));
+    }
+
+    [Theory]
+    [InlineData("Jan 1 2006")]
+    [InlineData("2006-01-01 10:00:00")]
+    [InlineData("2006-02-30T00:00:00Z")]
+    [InlineData("2006-01-01T24:00:00Z")]
+    [InlineData("2006-01-01T00:00:00.Z")]
+    [InlineData("2006-01-01T00:00:00+1:00")]
+    [InlineData("0001-01-01T00:00:00+01:00")]
+    [InlineData("2006-01-01T")]
+    [InlineData("T")]
+    [InlineData("---")]
+    public void Other_texts_are_no_moment(string text)
+    {
+        Assert.False(GoTime.TryParseMoment(text, out _));
+        Assert.False(Rfc3339.TryParse(text, out _));
+    }
+
+    [Fact]
+    public void A_moment_without_a_zone_is_local()
+    {
+        Assert.True(GoTime.TryParseMoment("2006-07-01T10:20", out DateTimeOffset time));
+        Assert.Equal(new DateTime(2006, 7, 1, 10, 20, 0, DateTimeKind.Local), time.LocalDateTime);
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public static class ContainerValues
     public static string ThrottleBytes(string text)
     {
         (string path, string rate) = DevicePair(text);
-        return Units.TryParseBytes(rate, out long bytes)
+        return ByteSize.TryParseRam(rate, out long bytes)
             ? string.Create(CultureInfo.InvariantCulture, $"{path}:{bytes}")
             : throw new FlagValueException($"invalid rate for device: {text}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb");
     }

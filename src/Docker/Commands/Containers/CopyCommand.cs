@@ -65,7 +65,7 @@ public static class CopyCommand
                 throw new CommandException($"no such directory: {destination}");
             long size = await ExtractAsync(response.Body.AsStream(), destination, into, contents).ConfigureAwait(false);
             if (!quiet)
-                context.Error.Write($"Successfully copied {Units.HumanSize(size, 3)} to {destination}\n");
+                context.Error.Write($"Successfully copied {ByteSize.HumanShort(size)} to {destination}\n");
         }
         return 0;
     }
@@ -154,7 +154,7 @@ public static class CopyCommand
             HttpResponse response = await context.Engine.OpenAsync("PUT", path, archive, new HttpHeaders { { "Content-Type", "application/x-tar" } }).ConfigureAwait(false);
             await response.DisposeAsync().ConfigureAwait(false);
             if (!quiet)
-                context.Error.Write($"Successfully copied {Units.HumanSize(size, 3)} to {container}:{destination}\n");
+                context.Error.Write($"Successfully copied {ByteSize.HumanShort(size)} to {container}:{destination}\n");
             return 0;
         }
         finally

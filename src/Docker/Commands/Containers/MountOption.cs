@@ -125,7 +125,7 @@ public sealed class MountOption
                 break;
             case "tmpfs-size":
                 _tmpfs = true;
-                if (!Units.TryParseBytes(value, out _tmpfsSize))
+                if (!ByteSize.TryParseRam(value, out _tmpfsSize))
                     throw new FlagValueException($"invalid value for {key}: {value}");
                 break;
             case "tmpfs-mode":

@@ -152,8 +152,8 @@ public static class PsCommand
 
     private static string Size(JsonElement container, bool withRoot)
     {
-        string own = Units.HumanSize(container.Number("SizeRw"), 3);
+        string own = ByteSize.HumanShort(container.Number("SizeRw"));
         long root = container.Number("SizeRootFs");
-        return withRoot && root > 0 ? $"{own} (virtual {Units.HumanSize(root, 3)})" : own;
+        return withRoot && root > 0 ? $"{own} (virtual {ByteSize.HumanShort(root)})" : own;
     }
 }

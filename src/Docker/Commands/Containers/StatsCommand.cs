@@ -175,7 +175,7 @@ public static class StatsCommand
         new("Container", "CONTAINER", static e => e.Container),
         new("ID", "CONTAINER ID", e => (e.Latest?.Text("id") ?? "") is var id && trunc ? Text.ShortId(id) : id),
         new("MemPerc", "MEM %", static e => Valid(e, static s => Percent(Limit(s) > 0 ? Memory(s) / Limit(s) * 100 : 0))),
-        new("MemUsage", "MEM USAGE / LIMIT", static e => Valid(e, static s => $"{Units.BinarySize(Memory(s))} / {Units.BinarySize(Limit(s))}", "-- / --")),
+        new("MemUsage", "MEM USAGE / LIMIT", static e => Valid(e, static s => $"{ByteSize.Binary(Memory(s))} / {ByteSize.Binary(Limit(s))}", "-- / --")),
         new("Name", "NAME", static e => e.Latest?.Text("name") is { Length: > 1 } name ? name[1..] : None),
         new("NetIO", "NET I/O", static e => Valid(e, static s => Pair(Network(s, "rx_bytes"), Network(s, "tx_bytes")))),
         new("PIDs", "PIDS", static e => Valid(e, static s => s.Member("pids_stats").Number("current").ToString(CultureInfo.InvariantCulture))),
@@ -186,7 +186,7 @@ public static class StatsCommand
 
     private static string Percent(double value) => value.ToString("F2", CultureInfo.InvariantCulture) + "%";
 
-    private static string Pair(double a, double b) => $"{Units.HumanSize(a, 3)} / {Units.HumanSize(b, 3)}";
+    private static string Pair(double a, double b) => $"{ByteSize.HumanShort(a)} / {ByteSize.HumanShort(b)}";
 
     private static double Cpu(JsonElement s)
     {

@@ -113,7 +113,7 @@ public static class ImageCommands
         new("CreatedBy", "CREATED BY", h => h.Text("CreatedBy").Replace('\t', ' ') is var by && trunc ? Text.Ellipsis(by, CreatedByWidth) : by),
         new("CreatedSince", "CREATED", h => human ? Since(h.Number("Created")) : CreatedAt(h)),
         new("ID", "IMAGE", h => trunc ? Text.ShortId(h.Text("Id")) : h.Text("Id")),
-        new("Size", "SIZE", h => human ? Units.HumanSize(h.Number("Size"), 3) : h.Number("Size").ToString(CultureInfo.InvariantCulture)),
+        new("Size", "SIZE", h => human ? ByteSize.HumanShort(h.Number("Size")) : h.Number("Size").ToString(CultureInfo.InvariantCulture)),
     ]);
 
     private static string CreatedAt(JsonElement layer) =>

@@ -70,11 +70,11 @@ public static class ImagesCommand
         new("Digest", "DIGEST", static r => r.Digest),
         new("ID", "IMAGE ID", r => trunc ? Text.ShortId(r.Image.Text("Id")) : r.Image.Text("Id")),
         new("Repository", "REPOSITORY", static r => r.Repository),
-        new("SharedSize", "SHARED SIZE", static r => Shared(r.Image) is var n && n == -1 ? "N/A" : Units.HumanSize(n)),
-        new("Size", "SIZE", static r => Units.HumanSize(r.Image.Number("Size"), 3)),
+        new("SharedSize", "SHARED SIZE", static r => Shared(r.Image) is var n && n == -1 ? "N/A" : ByteSize.Human(n)),
+        new("Size", "SIZE", static r => ByteSize.HumanShort(r.Image.Number("Size"))),
         new("Tag", "TAG", static r => r.Tag),
-        new("UniqueSize", "UNIQUE SIZE", static r => r.Image.Number("Size") == -1 || Shared(r.Image) == -1 ? "N/A" : Units.HumanSize(r.Image.Number("Size") - Shared(r.Image))),
-        new("VirtualSize", "SIZE", static r => Units.HumanSize(r.Image.Number("Size"))),
+        new("UniqueSize", "UNIQUE SIZE", static r => r.Image.Number("Size") == -1 || Shared(r.Image) == -1 ? "N/A" : ByteSize.Human(r.Image.Number("Size") - Shared(r.Image))),
+        new("VirtualSize", "SIZE", static r => ByteSize.Human(r.Image.Number("Size"))),
     ]);
 
     private static long Shared(JsonElement image) => image.Number("SharedSize");

@@ -33,8 +33,8 @@ public static class DiskUsageCommand
     private static ListFormat<Row> Columns() => new("*formatter.diskUsageContext",
     [
         new("Active", "ACTIVE", static r => r.Active.ToString(CultureInfo.InvariantCulture)),
-        new("Reclaimable", "RECLAIMABLE", static r => Units.HumanSize(r.Reclaimable) + (r.Percent && r.Size > 0 ? $" ({r.Reclaimable * 100 / r.Size}%)" : "")),
-        new("Size", "SIZE", static r => Units.HumanSize(r.Size)),
+        new("Reclaimable", "RECLAIMABLE", static r => ByteSize.Human(r.Reclaimable) + (r.Percent && r.Size > 0 ? $" ({r.Reclaimable * 100 / r.Size}%)" : "")),
+        new("Size", "SIZE", static r => ByteSize.Human(r.Size)),
         new("TotalCount", "TOTAL", static r => r.Total.ToString(CultureInfo.InvariantCulture)),
         new("Type", "TYPE", static r => r.Type),
     ]);

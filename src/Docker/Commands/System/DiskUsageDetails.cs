@@ -6,6 +6,7 @@ using AotRuntime.Docker.Commands.Images;
 using AotRuntime.Docker.Commands.Volumes;
 using AotRuntime.Docker.Formatting;
 using AotRuntime.Docker.References;
+using AotRuntime.Json;
 
 namespace AotRuntime.Docker.Commands.Systems;
 
@@ -26,7 +27,7 @@ public static class DiskUsageDetails
         long cache = 0;
         foreach (JsonElement record in usage.Items("BuildCache"))
             cache += record.Flag("Shared") ? 0 : record.Number("Size");
-        text.Append("\nBuild cache usage: ").Append(Units.HumanSize(cache)).Append("\n\n");
+        text.Append("\nBuild cache usage: ").Append(ByteSize.Human(cache)).Append("\n\n");
         text.Append(CacheColumns().Print("table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}", usage.Items("BuildCache")));
         return text.ToString();
     }
@@ -50,9 +51,9 @@ public static class DiskUsageDetails
         new("ID", "CACHE ID", static r => Text.ShortId(r.Text("ID"))),
         new("LastUsedSince", "LAST USED", static r => Since(r.Text("LastUsedAt"))),
         new("Shared", "SHARED", static r => r.Flag("Shared") ? "true" : "false"),
-        new("Size", "SIZE", static r => Units.HumanSize(r.Number("Size"), 3)),
+        new("Size", "SIZE", static r => ByteSize.HumanShort(r.Number("Size"))),
         new("UsageCount", "USAGE", static r => r.Number("UsageCount")),
     ]);
 
-    private static string Since(string rfc3339) => DateTimeOffset.TryParse(rfc3339, System.Globalization.CultureInfo.InvariantCulture, out DateTimeOffset moment) ? GoDuration.Human(DateTimeOffset.UtcNow - moment) + " ago" : "";
+    private static string Since(string rfc3339) => Rfc3339.TryParse(rfc3339, out DateTimeOffset moment) ? GoDuration.Human(DateTimeOffset.UtcNow - moment) + " ago" : "";
 }

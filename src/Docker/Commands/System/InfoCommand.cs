@@ -140,7 +140,7 @@ public static class InfoCommand
         Line(" OSType:", info.Text("OSType"));
         Line(" Architecture:", info.Text("Architecture"));
         Number(" CPUs:", "NCPU");
-        Line(" Total Memory:", Units.BinarySize(info.Number("MemTotal")));
+        Line(" Total Memory:", ByteSize.Binary(info.Number("MemTotal")));
         Line(" Name:", info.Text("Name"));
         Line(" ID:", info.Text("ID"));
         Line(" Docker Root Dir:", info.Text("DockerRootDir"), always: true);

@@ -64,7 +64,7 @@ public static class SystemPruneCommand
         PruneReport.Print(context, "Deleted Images:", lines, null);
         total += reclaimed;
         total += await PruneBuildCacheAsync(context, all, filters).ConfigureAwait(false);
-        context.Out.Write($"Total reclaimed space: {Units.HumanSize(total)}\n");
+        context.Out.Write($"Total reclaimed space: {ByteSize.Human(total)}\n");
         return 0;
     }
 

@@ -59,7 +59,7 @@ public static class VolumeCommands
         new("Mountpoint", "MOUNTPOINT", static v => v.Text("Mountpoint")),
         new("Name", "VOLUME NAME", static v => v.Text("Name")),
         new("Scope", "SCOPE", static v => v.Text("Scope")),
-        new("Size", "SIZE", static v => v.Member("UsageData") is { ValueKind: JsonValueKind.Object } usage ? Units.HumanSize(usage.Number("Size")) : NotAvailable),
+        new("Size", "SIZE", static v => v.Member("UsageData") is { ValueKind: JsonValueKind.Object } usage ? ByteSize.Human(usage.Number("Size")) : NotAvailable),
         new("Status", "STATUS", static _ => NotAvailable),
     ])
     {
