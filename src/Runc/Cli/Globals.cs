@@ -16,6 +16,7 @@ internal sealed class Globals
         new("root", "", FlagKind.Text, "where the state of containers is kept (default: /run/runc, or below $XDG_RUNTIME_DIR)"),
         new("systemd-cgroup", "", FlagKind.Bool, "let systemd make the cgroups; cgroupsPath is then \"slice:prefix:name\""),
         new("rootless", "", FlagKind.Text, "whether cgroups that can't be used are left out: \"true\", \"false\" or \"auto\" (default)"),
+        new("trace", "", FlagKind.Bool, "record the start of containers that are made, for the command trace"),
         new("criu", "", FlagKind.Text),
         new("version", "v", FlagKind.Bool, "print the version"),
         new("help", "h", FlagKind.Bool, "show this"),
@@ -28,6 +29,9 @@ internal sealed class Globals
     public bool RootGiven { get; init; }
 
     public bool SystemdCgroup { get; init; }
+
+    /// <summary>Whether the start of a container is recorded.</summary>
+    public bool Trace { get; init; }
 
     private string Rootless { get; init; } = "";
 
@@ -47,6 +51,7 @@ internal sealed class Globals
             Root = root,
             RootGiven = given,
             SystemdCgroup = flags.IsOn("systemd-cgroup"),
+            Trace = flags.IsOn("trace"),
             Rootless = flags.Text("rootless"),
         };
     }

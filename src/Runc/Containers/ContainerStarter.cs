@@ -7,6 +7,7 @@ using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
+using AotRuntime.Runc.Tracing;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Containers;
@@ -75,7 +76,9 @@ internal sealed class ContainerStarter
             }
         }
         options.Bundle = Sys.GetCwd();
+        Trace.Step("read config.json");
         RuntimeSpec spec = SpecFile.LoadConfig(SpecFile.Config);
+        Trace.Step("check config.json");
         SpecCheck.Require(spec);
         // In a pid namespace that is not its own others see it before it runs its program (CVE-2019-5736).
         if (!InitPlan.IsNew(spec.Linux ?? new LinuxSpec(), "pid"))
@@ -90,23 +93,28 @@ internal sealed class ContainerStarter
 
     private int Run()
     {
+        Trace.Step("streams and state directory");
         string rootfs = Rootfs();
         _directory = StateStore.DirectoryOf(_options.Root, _options.Id);
         using ProcessIo io = ProcessIo.Open(_spec.Process!, Detached, _options.ConsoleSocket, _options.PidFdSocket, _options.PreserveFds);
         _notify = NotifySocket.Of(_directory);
         _notify?.AddTo(_spec);
         MakeStateDirectory();
+        Trace.Keep(_directory);
         using var session = new LaunchSession();
         int code;
         try
         {
+            Trace.Step("find cgroups");
             _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
             List<string> missing = _cgroups.Missing();
             _cgroups.RequireUnused(missing);
+            Trace.Step("seccomp filter");
             _seccomp = SeccompCache.Prepare(_linux.Seccomp, _options.Root);
             _notify?.MakeDirectory();
             if (!_options.CreateOnly)
                 _notify?.Listen();
+            Trace.Step("state");
             _state = NewState(rootfs);
             _state.Seccomp = SeccompState.Save(_directory, _seccomp);
             _state.CgroupsMade = missing;
@@ -127,6 +135,8 @@ internal sealed class ContainerStarter
             ProcessSetup.WritePidFile(_options.PidFile, session.Pid);
             if (!_options.CreateOnly)
                 Poststart(session.Pid);
+            Trace.Step(_options.CreateOnly ? "created" : "started");
+            Trace.Write();
         }
         catch (Exception)
         {
@@ -218,6 +228,7 @@ internal sealed class ContainerStarter
             MemoryPolicy = _linux.MemoryPolicy,
             Poststart = _spec.Hooks?.Poststart,
             Poststop = _spec.Hooks?.Poststop,
+            Trace = Trace.IsOn,
         };
         foreach (NamespaceSpec ns in _linux.Namespaces ?? [])
             state.Namespaces.Add(ns.Type);
@@ -243,12 +254,14 @@ internal sealed class ContainerStarter
 
     private void MakeCgroups()
     {
+        Trace.Step("make cgroups");
         _cgroups!.Create(_linux.Resources);
         _state!.CgroupsMade = _cgroups.Made;
     }
 
     private void Launch(LaunchSession session, ProcessIo io, string rootfs)
     {
+        Trace.Step("make the plan");
         var inputs = new InitInputs
         {
             Spec = _spec,
@@ -371,6 +384,7 @@ internal sealed class ContainerStarter
 
     private void SaveRunning(int pid)
     {
+        Trace.Step("write state.json");
         _state!.Pid = pid;
         _state.StartTime = ProcStat.Read(pid)?.StartTime ?? throw new RuncException("container init exited prematurely");
         StateStore.Save(_directory, _state);
