@@ -147,12 +147,12 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
     run_plan(blob, &h, mask);
 }
 
-static void clone_early(uint64_t flags)
+static void clone_early(uint64_t flags, bool no_cgroup)
 {
     int pair[2], fd = -1;
     sigset_t mask;
 
-    early.into_cgroup = is_cgroup2("/sys/fs/cgroup") || is_cgroup2("/sys/fs/cgroup/unified");
+    early.into_cgroup = !no_cgroup && (is_cgroup2("/sys/fs/cgroup") || is_cgroup2("/sys/fs/cgroup/unified"));
     early.flags = early.into_cgroup ? flags & ~(uint64_t)CLONE_NEWPID : flags;
     early.parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (early.parent < 0)
@@ -259,7 +259,7 @@ AOT_EXPORT void aot_early(int argc, char **argv)
         TRACE("namespaces of config.json");
         uint64_t flags = namespaces_of(guess.bundle);
         if (flags)
-            clone_early(flags);
+            clone_early(flags, guess.no_cgroup);
     }
     TRACE("managed runtime");
 }

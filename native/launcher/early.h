@@ -14,6 +14,7 @@ struct early_guess {
     enum early_kind kind;
     const char *bundle; /* of EARLY_CLONE */
     bool trace;         /* the timeline of the start is wanted */
+    bool no_cgroup;     /* the container will have no cgroup to be born into */
 };
 
 /* Reads the role's arguments, argv[0] being its first flag. Whatever it does not know makes it EARLY_NOTHING. */

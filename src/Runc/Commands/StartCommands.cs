@@ -104,7 +104,8 @@ internal static class StartCommands
                 ConsoleSocket = CommandLine.Absolute(flags.Text("console-socket")),
                 PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
                 PreserveFds = flags.Number("preserve-fds"),
-                RootlessCgroups = globals.RootlessCgroups(),
+                RootlessCgroups = !globals.NoCgroups && globals.RootlessCgroups(),
+                NoCgroups = globals.NoCgroups,
             });
         }
         catch (RuncException e)

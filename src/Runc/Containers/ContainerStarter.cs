@@ -31,6 +31,8 @@ internal sealed class StartOptions
     public int PreserveFds;
     /// <summary>Whether cgroups that can't be used are left out.</summary>
     public bool RootlessCgroups;
+    /// <summary>Whether there are to be no cgroups at all; what the spec says of them does not count then.</summary>
+    public bool NoCgroups;
 }
 
 /// <summary>Makes a container and starts it.</summary>
@@ -106,7 +108,7 @@ internal sealed class ContainerStarter
         try
         {
             Trace.Step("find cgroups");
-            _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
+            _cgroups = _options.NoCgroups ? ContainerCgroups.None() : ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
             List<string> missing = _cgroups.Missing();
             _cgroups.RequireUnused(missing);
             Trace.Step("seccomp filter");
@@ -243,7 +245,7 @@ internal sealed class ContainerStarter
     private void MakeEarlyCgroups()
     {
         _late = _cgroups!.HasV1 && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
-        if (_late && !_cgroups.HasV2)
+        if (_options.NoCgroups || (_late && !_cgroups.HasV2))
             return;
         StateStore.Save(_directory, _state!);
         if (_late)
@@ -301,10 +303,11 @@ internal sealed class ContainerStarter
             if (ownPidNamespace is not null)
                 Sys.SetNs(ownPidNamespace, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
+        // Known before the cgroups are there: what a start that is cut off leaves.
+        if (_late || _options.NoCgroups)
+            SaveRunning(session.Pid);
         if (_late)
         {
-            // Known before the cgroups are there: what a start that is cut off leaves.
-            SaveRunning(session.Pid);
             List<string> expected = _state!.CgroupsMade;
             MakeCgroups();
             if (!_cgroups.Made.TrueForAll(expected.Contains))
