@@ -29,6 +29,7 @@
 #include "aot.h"
 #include "child.h"
 #include "early.h"
+#include "trace.h"
 
 enum { MAX_CONFIG = 1 << 20 };
 
@@ -121,8 +122,12 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
 {
     struct plan_header h;
     struct early_answer answer = { 0, -1 };
-    if (early.flags & CLONE_NEWNET)
+    trace_as(TRACE_INIT);
+    if (early.flags & CLONE_NEWNET) {
+        TRACE("loopback up");
         loopback_up();
+    }
+    TRACE("wait for the plan");
     if (!receive(early.its, early.parent, &h, sizeof h) || h.size < sizeof h)
         _exit(255);
     uint8_t *blob = mmap(NULL, h.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -131,6 +136,8 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
     memcpy(blob, &h, sizeof h);
     if (!receive(early.its, early.parent, blob + sizeof h, h.size - sizeof h))
         _exit(255);
+    trace_follow();
+    TRACE("own table of descriptors");
     /* After either, the table of descriptors is the process's own copy, as after any clone. */
     if (early.into_cgroup)
         clone_into_cgroup(&h);
@@ -140,12 +147,12 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
     run_plan(blob, &h, mask);
 }
 
-static void clone_early(uint64_t flags)
+static void clone_early(uint64_t flags, bool no_cgroup)
 {
     int pair[2], fd = -1;
     sigset_t mask;
 
-    early.into_cgroup = is_cgroup2("/sys/fs/cgroup") || is_cgroup2("/sys/fs/cgroup/unified");
+    early.into_cgroup = !no_cgroup && (is_cgroup2("/sys/fs/cgroup") || is_cgroup2("/sys/fs/cgroup/unified"));
     early.flags = early.into_cgroup ? flags & ~(uint64_t)CLONE_NEWPID : flags;
     early.parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (early.parent < 0)
@@ -164,6 +171,7 @@ static void clone_early(uint64_t flags)
     };
     sigprocmask(SIG_SETMASK, NULL, &mask);
     remember_own_file();
+    TRACE("clone 0x%llx", (unsigned long long)early.flags);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)
         wait_for_plan(&mask);
@@ -194,6 +202,7 @@ int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int
     struct early_answer answer;
     if (early.pid == 0)
         return 0;
+    TRACE("hand over the plan");
     bool fits = early.into_cgroup == (h->cgroup_fd >= 0) &&
                 h->clone_flags == (early.into_cgroup ? early.flags | CLONE_NEWPID : early.flags);
     if (!fits || !deliver(early.ours, early.pidfd, blob, h->size) || !receive(early.ours, early.pidfd, &answer, sizeof answer)) {
@@ -204,11 +213,13 @@ int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int
         forget();
         if (answer.pid < 0)
             return answer.pid;
+        TRACE("launched");
         *pid = answer.pid;
         *pidfd = answer.pidfd;
         return 1;
     }
     close_all();
+    TRACE("launched");
     *pid = early.pid;
     *pidfd = early.pidfd;
     early.pid = 0;
@@ -240,11 +251,15 @@ static uint64_t namespaces_of(const char *bundle)
 AOT_EXPORT void aot_early(int argc, char **argv)
 {
     struct early_guess guess = early_guess(argc, argv);
+    if (guess.trace)
+        trace_on();
     if (guess.kind == EARLY_PROTECT) {
         aot_protect_own_file();
     } else if (guess.kind == EARLY_CLONE && geteuid() == 0) {
+        TRACE("namespaces of config.json");
         uint64_t flags = namespaces_of(guess.bundle);
         if (flags)
-            clone_early(flags);
+            clone_early(flags, guess.no_cgroup);
     }
+    TRACE("managed runtime");
 }

@@ -2,6 +2,7 @@
 #ifndef AOT_EARLY_H
 #define AOT_EARLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,8 @@ enum early_kind { EARLY_NOTHING, EARLY_CLONE, EARLY_PROTECT };
 struct early_guess {
     enum early_kind kind;
     const char *bundle; /* of EARLY_CLONE */
+    bool trace;         /* the timeline of the start is wanted */
+    bool no_cgroup;     /* the container will have no cgroup to be born into */
 };
 
 /* Reads the role's arguments, argv[0] being its first flag. Whatever it does not know makes it EARLY_NOTHING. */

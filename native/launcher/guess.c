@@ -42,31 +42,37 @@ static int flag(char **argv, int i, int argc, const char *const *switches, const
 
 struct early_guess early_guess(int argc, char **argv)
 {
-    static const char *const global_switches[] = { "debug", NULL };
-    static const char *const global_valued[] = { "root", "log", "log-format", NULL };
+    static const char *const global_switches[] = { "debug", "trace", NULL };
+    static const char *const global_valued[] = { "root", "log", "log-format", "cgroup-manager", NULL };
     static const char *const switches[] = { "detach", "d", "no-subreaper", "keep", "no-pivot", "no-new-keyring", NULL };
-    static const char *const valued[] = { "bundle", "b", "console-socket", "pidfd-socket", "pid-file", "preserve-fds", NULL };
-    const struct early_guess nothing = { EARLY_NOTHING, NULL };
+    static const char *const valued[] = { "bundle", "b", "console-socket", "pidfd-socket", "pid-file", "preserve-fds", "trace", NULL };
+    const struct early_guess nothing = { .kind = EARLY_NOTHING };
     const char *name, *value;
     size_t length;
     int i = 0, taken;
 
-    for (; i < argc && argv[i][0] == '-'; i += taken)
+    bool trace = false, no_cgroup = false;
+    for (; i < argc && argv[i][0] == '-'; i += taken) {
         if (!(taken = flag(argv, i, argc, global_switches, global_valued, &name, &length, &value)))
             return nothing;
+        trace |= name[0] == 't';
+        if (name[0] == 'c')
+            no_cgroup = strcmp(value, "disabled") == 0;
+    }
     if (i >= argc)
         return nothing;
     if (strcmp(argv[i], "exec") == 0)
-        return (struct early_guess){ EARLY_PROTECT, NULL };
+        return (struct early_guess){ .kind = EARLY_PROTECT };
     if (strcmp(argv[i], "run") != 0 && strcmp(argv[i], "create") != 0)
         return nothing;
 
-    struct early_guess guess = { EARLY_CLONE, "." };
+    struct early_guess guess = { EARLY_CLONE, ".", trace, no_cgroup };
     for (i++; i < argc && argv[i][0] == '-'; i += taken) {
         if (!(taken = flag(argv, i, argc, switches, valued, &name, &length, &value)))
             return nothing;
         if (name[0] == 'b')
             guess.bundle = value;
+        guess.trace |= name[0] == 't';
     }
     return i < argc ? guess : nothing;
 }

@@ -13,6 +13,7 @@
 
 #include "aot.h"
 #include "child.h"
+#include "trace.h"
 
 /* Before the words of a hook that could not be executed: no program's own. */
 #define NOT_STARTED 1
@@ -207,6 +208,7 @@ void stage_hook(struct plan_reader *r)
 AOT_EXPORT int aot_run_hook(const char *path, const char **argv, const char **envp, unsigned timeout, const char *state,
                             size_t state_length, char *text, size_t text_size)
 {
+    TRACE("hook %s", path);
     struct hook hook = { path, argv, envp, timeout, state, state_length };
     return hook_run(&hook, text, text_size);
 }

@@ -21,6 +21,7 @@
 #include "aot.h"
 #include "child.h"
 #include "early.h"
+#include "trace.h"
 
 struct child self = { .sync = -1, .root = -1, .mask_dir = -1, .label = { -1, -1 } };
 
@@ -173,6 +174,7 @@ _Noreturn void run_plan(const uint8_t *blob, const struct plan_header *h, const 
     /* Handlers went with CLONE_CLEAR_SIGHAND; what the managed runtime ignores must not stay ignored. */
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
+    trace_as(TRACE_INIT);
 
     self.sync = h->sync_fd;
     struct plan_reader r = { blob + sizeof *h, blob + h->size };
@@ -181,6 +183,8 @@ _Noreturn void run_plan(const uint8_t *blob, const struct plan_header *h, const 
         self.op = plan_u32(&r);
         uint32_t length = plan_u32(&r);
         struct plan_reader payload = { r.at, start + length };
+        if (trace)
+            trace_record(self.op, payload);
         run_record(self.op, &payload);
         r.at = start + length;
     }
@@ -223,6 +227,7 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
         args.cgroup = (uint64_t)h.cgroup_fd;
     }
 
+    TRACE("clone");
     remember_own_file();
     /* Without this a signal could run a handler of the managed runtime in the child before they are cleared. */
     sigset_t all, old;
@@ -237,6 +242,7 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
         return -error;
     *pid = (int)child;
     *pidfd = fd;
+    TRACE("launched");
     return 0;
 }
 
@@ -253,9 +259,11 @@ AOT_EXPORT int aot_report_receive(int socket, void *report, size_t size)
     struct iovec data = { report, size };
     struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room };
     ssize_t n;
+    TRACE("wait for init");
     while ((n = recvmsg(socket, &message, 0)) < 0 && errno == EINTR)
         ;
     struct report *known = report;
+    TRACE("init: %s", n >= (ssize_t)sizeof *known ? trace_sync(known->kind) : "executes its program");
     struct cmsghdr *c = n >= (ssize_t)sizeof *known ? CMSG_FIRSTHDR(&message) : NULL;
     if (c && known->kind == SYNC_PID && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
         struct ucred sender;

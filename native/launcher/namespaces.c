@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "trace.h"
 
 /*
  * Moving *itself* through a v1 `tasks` file lets the kernel skip the lock that stops every fork and exec of the machine
@@ -37,6 +38,7 @@ void stage_setns(struct plan_reader *r)
     const char *path = plan_string(r);
     if (setns(fd, type) < 0)
         fail(errno, "failed to setns into %s", path);
+    trace_clock_changed();
     close(fd);
 }
 
@@ -61,6 +63,7 @@ void stage_fork(struct plan_reader *r)
         fail(errno, "clone");
     if (pid > 0)
         _exit(0);
+    trace_clock_changed();
     /* In a pid namespace of the container's neither of us knows its number on the host: the parent takes it from the message. */
     sync_parent(SYNC_PID, 0, 0);
 }

@@ -35,6 +35,15 @@ static void arguments(void)
     CHECK(g.kind == EARLY_CLONE && strcmp(g.bundle, "/c") == 0, "create --bundle=: %d", g.kind);
     g = GUESS("run", "id");
     CHECK(g.kind == EARLY_CLONE && strcmp(g.bundle, ".") == 0, "run: %d", g.kind);
+    CHECK(!g.trace, "not traced");
+    g = GUESS("create", "--trace", "/t", "--bundle", "/c", "id");
+    CHECK(g.kind == EARLY_CLONE && g.trace && strcmp(g.bundle, "/c") == 0, "create --trace: %d", g.kind);
+    g = GUESS("--trace", "run", "id");
+    CHECK(g.kind == EARLY_CLONE && g.trace && strcmp(g.bundle, ".") == 0, "--trace run: %d", g.kind);
+    CHECK(!g.no_cgroup, "with cgroups");
+    g = GUESS("--cgroup-manager", "disabled", "run", "id");
+    CHECK(g.kind == EARLY_CLONE && g.no_cgroup, "--cgroup-manager disabled: %d", g.kind);
+    CHECK(!GUESS("--cgroup-manager=cgroupfs", "run", "id").no_cgroup, "--cgroup-manager=cgroupfs");
     CHECK(GUESS("exec", "id", "true").kind == EARLY_PROTECT, "exec");
     CHECK(GUESS("run", "--help").kind == EARLY_NOTHING, "run --help");
     CHECK(GUESS("run", "-b").kind == EARLY_NOTHING, "run -b without a value");

@@ -29,6 +29,7 @@ int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const cha
 int aot_report_answer(int socket);
 int aot_report_receive(int socket, void *report, size_t size);
 int aot_socketpair(int type, int pair[2]);
+int aot_receive_fd(int socket);
 
 int tests_passed, tests_failed;
 const char *test_name = "";
@@ -40,7 +41,12 @@ static char dir[] = "/tmp/aot-fault-XXXXXX";
 struct outcome {
     struct report report; /* the last one; kind 0: the program was executed */
     int status;           /* of the launched process */
+    int done;             /* it had told that nothing more would be reported */
+    char words[256];      /* what it said on its terminal */
 };
+
+/* Our ends of what a plan gets from its runtime. */
+static int console = -1, pidfd_socket = -1, fifo = -1;
 
 static void mount_op(const char *source, const char *target, const char *type, uint64_t flags, const char *data)
 {
@@ -64,8 +70,18 @@ static void path_op(uint32_t number, const char *path)
     text(&b, path);
 }
 
+static void exec_op(const char *program)
+{
+    op(&b, OP_RESOLVE);
+    u32(&b, 1);
+    text(&b, program);
+    u32(&b, 1);
+    text(&b, "PATH=/bin");
+    u32(&b, 1);
+}
+
 /* A container as an engine asks for it: every stage that needs no other process. */
-static void plan(int sync)
+static void plan_own(int sync)
 {
     begin(&b);
     op(&b, OP_AFFINITY);
@@ -167,12 +183,7 @@ static void plan(int sync)
     u32(&b, 0);
     for (int i = 0; i < 5; i++)
         u64(&b, 1);
-    op(&b, OP_RESOLVE);
-    u32(&b, 1);
-    text(&b, "true");
-    u32(&b, 1);
-    text(&b, "PATH=/bin");
-    u32(&b, 1);
+    exec_op("true");
     op(&b, OP_SECCOMP);
     u32(&b, 0);
     u32(&b, 0xffffffff);
@@ -185,6 +196,89 @@ static void plan(int sync)
     struct plan_header *h = (struct plan_header *)b.bytes;
     h->clone_flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
 }
+
+static int in_dir(const char *name, int flags)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0)
+        abort();
+    return fd;
+}
+
+static void socket_op(uint32_t number, int *ours)
+{
+    int pair[2];
+    if (aot_socketpair(SOCK_STREAM, pair) < 0)
+        abort();
+    *ours = pair[0];
+    op(&b, number);
+    u32(&b, (uint32_t)pair[1]);
+}
+
+/* A container in cgroups and namespaces of others, as root of a user namespace, with a terminal, that waits for its start: the other stages. */
+static void plan_joined(int sync)
+{
+    char path[64];
+    begin(&b);
+    op(&b, OP_CLOSE);
+    u32(&b, (uint32_t)in_dir(".", O_PATH));
+    /* Any file takes what joins a cgroup. */
+    op(&b, OP_CGROUP_JOIN);
+    u32(&b, (uint32_t)in_dir("tasks", O_WRONLY));
+    text(&b, "/tasks");
+    op(&b, OP_CGROUP_JOIN);
+    u32(&b, 0xffffffff);
+    snprintf(path, sizeof path, "%s/tasks", dir);
+    text(&b, path);
+    op(&b, OP_SETNS);
+    u32(&b, (uint32_t)open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
+    u64(&b, CLONE_NEWUTS);
+    text(&b, "/proc/self/ns/uts");
+    if (access("/proc/self/ns/time", F_OK) == 0) {
+        op(&b, OP_UNSHARE);
+        u64(&b, 0x80 /* CLONE_NEWTIME */);
+        path_op(OP_TIME_OFFSETS, "monotonic 5 0\n");
+    }
+    /* Root of a user namespace or of the machine: the calls are the same. */
+    op(&b, OP_ROOT_IDS);
+    op(&b, OP_FORK);
+    u64(&b, 0);
+    op(&b, OP_SETSID);
+    op(&b, OP_ROOT_PREPARE);
+    text(&b, dir);
+    u64(&b, MS_SLAVE | MS_REC);
+    u64(&b, MS_PRIVATE);
+    mount_op("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755");
+    mount_op("devpts", "/dev/pts", "devpts", MS_NOSUID, "newinstance,ptmxmode=0666");
+    socket_op(OP_CONSOLE, &console);
+    u32(&b, 80);
+    u32(&b, 25);
+    u32(&b, 1);
+    socket_op(OP_PIDFD_SEND, &pidfd_socket);
+    text(&b, "standard");
+    op(&b, OP_ROOT_ENTER);
+    u32(&b, ROOT_PIVOT);
+    op(&b, OP_ROOT_PROPAGATION);
+    u64(&b, MS_SHARED);
+    op(&b, OP_CHROOT_FD);
+    u32(&b, (uint32_t)in_dir(".", O_PATH | O_DIRECTORY));
+    op(&b, OP_ROOT_ENTER);
+    u32(&b, ROOT_HERE);
+    exec_op("true");
+    op(&b, OP_SYNC);
+    u32(&b, SYNC_DONE);
+    u32(&b, 0);
+    op(&b, OP_WAIT_FIFO);
+    u32(&b, (uint32_t)(fifo = in_dir("fifo", O_RDWR)));
+    op(&b, OP_EXEC);
+    u32(&b, 0);
+    finish(&b, sync);
+    ((struct plan_header *)b.bytes)->clone_flags = CLONE_NEWNS;
+}
+
+static void (*plan)(int sync);
 
 /* The runtime's part, in a process of its own, with the tracer as its parent. */
 _Noreturn static void runner(int to)
@@ -203,6 +297,11 @@ _Noreturn static void runner(int to)
     if (aot_launch(b.bytes, b.used, &pid, &pidfd, &why) != 0)
         _exit(3);
     close(pair[1]);
+    /* Each socket's other end is the next descriptor. */
+    if (console >= 0)
+        close(console + 1);
+    if (pidfd_socket >= 0)
+        close(pidfd_socket + 1);
     last = pid;
     while (aot_report_receive(pair[0], &outcome.report, sizeof outcome.report) > 0) {
         if (outcome.report.kind == SYNC_ERROR)
@@ -211,6 +310,11 @@ _Noreturn static void runner(int to)
             last = (int)outcome.report.value;
         if (outcome.report.kind == SYNC_READY)
             aot_report_answer(pair[0]);
+        if (outcome.report.kind == SYNC_DONE) {
+            outcome.done = 1;
+            if (write(fifo, "0", 1) != 1)
+                _exit(5);
+        }
         memset(&outcome.report, 0, sizeof outcome.report);
     }
     /* All of them, so that none outlives the run. */
@@ -221,6 +325,16 @@ _Noreturn static void runner(int to)
             outcome.status |= status;
         else if (one == last)
             outcome.status = status;
+    /* The terminal ends with its last user. */
+    int master = console >= 0 ? aot_receive_fd(console) : -1;
+    size_t used = 0;
+    ssize_t n;
+    while (master >= 0 && used < sizeof outcome.words - 1 && (n = read(master, outcome.words + used, sizeof outcome.words - 1 - used)) > 0)
+        used += (size_t)n;
+    /* What a pidfd socket has sent is a pidfd, of a process that is gone. */
+    int sent = pidfd_socket >= 0 ? aot_receive_fd(pidfd_socket) : -1;
+    if (outcome.status == 0 && console >= 0 && (master < 0 || sent < 0 || syscall(SYS_pidfd_send_signal, sent, 0, NULL, 0) == 0))
+        _exit(6);
     if (write(to, &outcome, sizeof outcome) != sizeof outcome)
         _exit(4);
     _exit(0);
@@ -352,7 +466,8 @@ static int lines(const char *file)
     return count;
 }
 
-static void each_call(int calls)
+/* The number of failures that were told. */
+static int each_call(int calls)
 {
     static struct outcome outcome;
     int told = 0;
@@ -373,6 +488,11 @@ static void each_call(int calls)
             CHECK(outcome.report.op == step && outcome.report.text[0], "call %d (%ld) of %s is told as of %s: \"%s\"", i, number, where,
                   plan_name(outcome.report.op), outcome.report.text);
             CHECK(WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 255, "call %d (%ld) of %s: status %x", i, number, where, outcome.status);
+        } else if (outcome.done && !tolerated(step, number)) {
+            /* Nobody listens to reports any more: it is said to the user. */
+            told++;
+            CHECK(outcome.words[0], "call %d (%ld) of %s: no word of it", i, number, where);
+            CHECK(WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 255, "call %d (%ld) of %s: status %x", i, number, where, outcome.status);
         } else if (number == SYS_write || (number == SYS_read && (step == OP_SYNC || step == OP_FORK))) {
             /* The wire to the parent itself: nothing can be told, and the parent sees it closed. Nothing may go on, though. */
             CHECK(outcome.status != -1 && (step == OP_HOOK || outcome.status != 0), "call %d (%ld) of %s: status %x", i, number, where, outcome.status);
@@ -380,28 +500,36 @@ static void each_call(int calls)
             CHECK(tolerated(step, number) && outcome.status == 0, "call %d (%ld) of %s failed unseen: status %x", i, number, where, outcome.status);
         }
     }
-    CHECK(told > 100, "%d failures told", told);
+    return told;
+}
+
+static void whole(const char *name, void (*of)(int sync), int least)
+{
+    static struct outcome outcome;
+    long number;
+    uint32_t step;
+    plan = of;
+    test_name = name;
+    int calls = run(-1, &outcome, &number, &step);
+    CHECK(outcome.report.kind == 0, "kind %u: %s", outcome.report.kind, outcome.report.text);
+    CHECK(outcome.status == 0, "status %x", outcome.status);
+    CHECK(calls > least, "%d calls", calls);
+    int told = each_call(calls);
+    CHECK(told > least, "%d failures told", told);
 }
 
 int main(void)
 {
-    static struct outcome outcome;
     char command[256];
-    long number;
-    uint32_t step;
     if (!mkdtemp(dir))
         abort();
-    snprintf(command, sizeof command, "cd %s && chmod 755 . && mkdir bin proc dev etc && cp /bin/busybox bin && ln -s busybox bin/true && touch etc/passwd", dir);
+    snprintf(command, sizeof command, "cd %s && chmod 755 . && mkdir bin proc dev etc && cp /bin/busybox bin && ln -s busybox bin/true && touch etc/passwd tasks && mkfifo fifo", dir);
     if (system(command) != 0)
         abort();
     int mounts = lines("/proc/self/mountinfo");
 
-    test_name = "a whole plan runs under a tracer";
-    int calls = run(-1, &outcome, &number, &step);
-    CHECK(outcome.report.kind == 0, "kind %u: %s", outcome.report.kind, outcome.report.text);
-    CHECK(outcome.status == 0, "status %x", outcome.status);
-    CHECK(calls > 100, "%d calls", calls);
-    each_call(calls);
+    whole("a plan of a container with all of its own runs under a tracer", plan_own, 100);
+    whole("a plan of one that shares with others runs under a tracer", plan_joined, 60);
 
     test_name = "nothing is left of calls that fail";
     CHECK(lines("/proc/self/mountinfo") == mounts, "%d mounts, %d before", lines("/proc/self/mountinfo"), mounts);

@@ -39,6 +39,21 @@ public static unsafe partial class Launcher
     [LibraryImport("aotlauncher", EntryPoint = "aot_report_answer")]
     private static partial int aot_report_answer(int socket);
 
+    [LibraryImport("aotlauncher", EntryPoint = "aot_trace_on")]
+    private static partial int aot_trace_on();
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_trace_step", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void aot_trace_step(string text);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_trace_keep", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aot_trace_keep(string path);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_trace_resume", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aot_trace_resume(string path);
+
+    [LibraryImport("aotlauncher", EntryPoint = "aot_trace_read")]
+    private static partial nuint aot_trace_read(byte* to, nuint room);
+
     /// <summary>The layout of launch plans that the linked launcher reads.</summary>
     public static int Version => aot_launcher_version();
 
@@ -64,6 +79,38 @@ public static unsafe partial class Launcher
         if (result < 0)
             throw new LinuxException("clone3", "", (Errno)(-result));
         return (pid, new SafeFileHandle(pidFd, ownsHandle: true));
+    }
+
+    /// <summary>Begins a timeline of this process and of those it launches, unless that has happened before the managed runtime started.</summary>
+    public static void BeginTrace()
+    {
+        int result = aot_trace_on();
+        if (result < 0)
+            throw new LinuxException("mmap", "timeline", (Errno)(-result));
+    }
+
+    /// <summary>A step of this process begins, and its step before has ended.</summary>
+    public static void TraceStep(string text) => aot_trace_step(text);
+
+    /// <summary>Keeps the timeline in a new file from here on.</summary>
+    public static void KeepTrace(string path)
+    {
+        int result = aot_trace_keep(path);
+        if (result < 0)
+            throw new LinuxException("open", path, (Errno)(-result));
+    }
+
+    /// <summary>Goes on with the timeline that another command has kept; false where it is not there.</summary>
+    public static bool ResumeTrace(string path) => aot_trace_resume(path) == 0;
+
+    /// <summary>The timeline so far, as <c>native/launcher/trace.h</c> lays it out; it must have begun.</summary>
+    public static byte[] ReadTrace()
+    {
+        byte[] bytes = new byte[aot_trace_read(null, 0)];
+        // SAFETY: pinned for the call, and its size is passed.
+        fixed (byte* p = bytes)
+            aot_trace_read(p, (nuint)bytes.Length);
+        return bytes;
     }
 
     /// <summary>A connected pair of unix sockets, close-on-exec.</summary>

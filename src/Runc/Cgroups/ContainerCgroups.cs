@@ -53,6 +53,9 @@ internal sealed class ContainerCgroups
         return new ContainerCgroups(mounts, paths, [], rootless, !string.IsNullOrEmpty(cgroupsPath));
     }
 
+    /// <summary>Those of a container that is to have none.</summary>
+    public static ContainerCgroups None() => new(null, new SortedDictionary<string, string>(StringComparer.Ordinal), [], false, false);
+
     /// <summary>Those of a container that exists.</summary>
     public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade, state.RootlessCgroups, pathGiven: true);
 
@@ -277,9 +280,18 @@ internal sealed class ContainerCgroups
         return [];
     }
 
+    /// <summary>Refuses what can't be done for a container that has no cgroup.</summary>
+    public void Require(string refusal)
+    {
+        if (_paths.Count == 0)
+            throw new RuncException(refusal);
+    }
+
     /// <summary>Sends a signal to all of them; none is left out because it was just forked.</summary>
     public void SignalAll(int signal)
     {
+        if (_paths.Count == 0)
+            return;
         if (signal == SIGKILL && _paths.TryGetValue("", out string? unified) && File.Exists(unified + "/cgroup.kill"))
         {
             Sys.WriteSmallFile(unified + "/cgroup.kill", "1");

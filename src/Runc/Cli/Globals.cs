@@ -15,7 +15,9 @@ internal sealed class Globals
         new("log-format", "", FlagKind.Text, "\"text\" (default) or \"json\""),
         new("root", "", FlagKind.Text, "where the state of containers is kept (default: /run/runc, or below $XDG_RUNTIME_DIR)"),
         new("systemd-cgroup", "", FlagKind.Bool, "let systemd make the cgroups; cgroupsPath is then \"slice:prefix:name\""),
+        new("cgroup-manager", "", FlagKind.Text, "\"cgroupfs\" (default), \"systemd\", or \"disabled\": no cgroups for containers that are made, so no limits and no device rules"),
         new("rootless", "", FlagKind.Text, "whether cgroups that can't be used are left out: \"true\", \"false\" or \"auto\" (default)"),
+        new("trace", "", FlagKind.Bool, "record the start of containers that are made, for the command trace"),
         new("criu", "", FlagKind.Text),
         new("version", "v", FlagKind.Bool, "print the version"),
         new("help", "h", FlagKind.Bool, "show this"),
@@ -29,6 +31,12 @@ internal sealed class Globals
 
     public bool SystemdCgroup { get; init; }
 
+    /// <summary>Whether containers get no cgroups.</summary>
+    public bool NoCgroups { get; init; }
+
+    /// <summary>Whether the start of a container is recorded.</summary>
+    public bool Trace { get; init; }
+
     private string Rootless { get; init; } = "";
 
     /// <exception cref="RuncException">A value that can't be.</exception>
@@ -40,13 +48,18 @@ internal sealed class Globals
             throw new RuncException("Option --root argument should not be set to /");
         if (!given && Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime && Rootlessness.UsesRuntimeDirectory())
             root = UserRoot(runtime);
+        string manager = flags.Text("cgroup-manager");
+        if (manager is not ("" or "cgroupfs" or "systemd" or "disabled"))
+            throw new RuncException($"unknown cgroup manager specified \"{manager}\"");
         if (flags.Has("criu"))
             Output.Error("WARNING: --criu ignored (criu binary from $PATH is used); do not use\n");
         return new Globals
         {
             Root = root,
             RootGiven = given,
-            SystemdCgroup = flags.IsOn("systemd-cgroup"),
+            SystemdCgroup = manager.Length == 0 ? flags.IsOn("systemd-cgroup") : manager == "systemd",
+            NoCgroups = manager == "disabled",
+            Trace = flags.IsOn("trace"),
             Rootless = flags.Text("rootless"),
         };
     }

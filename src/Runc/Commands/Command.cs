@@ -89,6 +89,10 @@ internal sealed class Command
         {
             Name = name, About = "bring a saved container back with criu", Flags = CheckpointCommands.RestoreFlags, Run = CheckpointCommands.Restore,
         },
+        "trace" => new()
+        {
+            Name = name, About = "show the timeline of a container's start, where it was made with --trace", Flags = TraceCommand.Flags, Run = TraceCommand.Run,
+        },
         "features" => new() { Name = name, About = "tell as JSON what this runtime can do", Arguments = "", Min = 0, Max = 0, Run = FeaturesCommand.Run },
         _ => null,
     };

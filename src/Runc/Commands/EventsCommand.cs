@@ -25,6 +25,7 @@ internal static class EventsCommand
             throw new RuncException("duration interval must be greater than 0");
         if (container.GetStatus() == Status.Stopped)
             throw new RuncException($"container with id {container.Id} is not running");
+        container.Cgroups.Require(Container.NoCgroups);
         if (flags.IsOn("stats"))
         {
             Output.Write(Line(container, "stats"));

@@ -63,6 +63,7 @@ internal static class LifeCommands
         Container container = Container.Load(globals.Root, flags.Args[0]);
         if (container.GetStatus() is not (Status.Running or Status.Created))
             throw new RuncException("container not running");
+        container.Cgroups.Require("cannot pause the container without a cgroup");
         container.Cgroups.Freeze(true);
         return 0;
     }

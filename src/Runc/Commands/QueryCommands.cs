@@ -75,6 +75,7 @@ internal static class QueryCommands
     public static int Ps(Globals globals, FlagSet flags)
     {
         Container container = Container.Load(globals.Root, flags.Args[0]);
+        container.Cgroups.Require(Container.NoCgroups);
         List<int> pids = container.Cgroups.Processes();
         switch (flags.Text("format", "table"))
         {

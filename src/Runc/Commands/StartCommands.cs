@@ -1,6 +1,7 @@
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
+using AotRuntime.Runc.Tracing;
 
 namespace AotRuntime.Runc.Commands;
 
@@ -16,6 +17,7 @@ internal static class StartCommands
         new("no-pivot", "", FlagKind.Bool, "move the root instead of pivoting, for a rootfs on a ramdisk"),
         new("no-new-keyring", "", FlagKind.Bool, "stay in the caller's session keyring"),
         new("preserve-fds", "", FlagKind.Number, "how many descriptors after standard error and $LISTEN_FDS to pass on"),
+        new("trace", "", FlagKind.Text, "file to write the start's timeline to: as text, or in Chrome's trace format where it ends in .json"),
     ];
 
     public static readonly Flag[] RunFlags =
@@ -24,7 +26,6 @@ internal static class StartCommands
         new("detach", "d", FlagKind.Bool, "return once the program runs"),
         new("keep", "", FlagKind.Bool, "keep the container's state when it has ended"),
         new("no-subreaper", "", FlagKind.Bool, "do not adopt processes whose parents ended"),
-        new("trace", "", FlagKind.Text, "file to write the start's timeline to"),
     ];
 
     public static int Create(Globals globals, FlagSet flags) => Begin("create", globals, flags, createOnly: true);
@@ -44,11 +45,15 @@ internal static class StartCommands
             case Status.Paused:
                 throw new RuncException("cannot start a container in the paused state");
         }
+        if (container.State.Trace)
+            Trace.Resume(container.StateDirectory);
         NotifySocket? notify = NotifySocket.Of(container.StateDirectory);
         using Microsoft.Win32.SafeHandles.SafeFileHandle? init = notify is null ? null : container.OpenInit();
         notify?.Listen();
+        Trace.Step("release the program");
         Release(container);
         HookRunner.RunAll(container.State.Poststart, "poststart", container.StateJson("running", container.State.Pid), failing: true);
+        Trace.Step("started");
         if (init is not null)
             notify!.Forward(init, container.State.Pid);
         return 0;
@@ -81,6 +86,9 @@ internal static class StartCommands
         string bundle = flags.Text("bundle");
         try
         {
+            string timeline = CommandLine.Absolute(flags.Text("trace"));
+            if (globals.Trace || timeline.Length > 0)
+                Trace.Begin(timeline);
             return ContainerStarter.Run(new StartOptions
             {
                 Root = globals.Root,
@@ -96,12 +104,18 @@ internal static class StartCommands
                 ConsoleSocket = CommandLine.Absolute(flags.Text("console-socket")),
                 PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
                 PreserveFds = flags.Number("preserve-fds"),
-                RootlessCgroups = globals.RootlessCgroups(),
+                RootlessCgroups = !globals.NoCgroups && globals.RootlessCgroups(),
+                NoCgroups = globals.NoCgroups,
             });
         }
         catch (RuncException e)
         {
             throw new RuncException($"runc {command} failed: {e.Message}", e);
+        }
+        finally
+        {
+            // Of a start that failed too: its last step is where.
+            Trace.Write();
         }
     }
 }

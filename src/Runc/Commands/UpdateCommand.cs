@@ -43,6 +43,7 @@ internal static class UpdateCommand
             throw new RuncException("Intel RDT/MBA: memory bandwidth schema is not enabled");
         if (container.GetStatus() == Status.Stopped)
             throw new RuncException(Container.NotRunning);
+        container.Cgroups.Require("cannot set limits without cgroups");
         container.Cgroups.Apply(resources, devices: false);
         return 0;
     }

@@ -24,6 +24,7 @@ internal sealed class Container
 {
     public const string NotExist = "container does not exist";
     public const string NotRunning = "container not running";
+    public const string NoCgroups = "the container is not using cgroups";
     private const int SIGKILL = 9;
 
     private Container(string directory, ContainerState state)

@@ -7,6 +7,7 @@ using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
+using AotRuntime.Runc.Tracing;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Containers;
@@ -30,6 +31,8 @@ internal sealed class StartOptions
     public int PreserveFds;
     /// <summary>Whether cgroups that can't be used are left out.</summary>
     public bool RootlessCgroups;
+    /// <summary>Whether there are to be no cgroups at all; what the spec says of them does not count then.</summary>
+    public bool NoCgroups;
 }
 
 /// <summary>Makes a container and starts it.</summary>
@@ -75,7 +78,9 @@ internal sealed class ContainerStarter
             }
         }
         options.Bundle = Sys.GetCwd();
+        Trace.Step("read config.json");
         RuntimeSpec spec = SpecFile.LoadConfig(SpecFile.Config);
+        Trace.Step("check config.json");
         SpecCheck.Require(spec);
         // In a pid namespace that is not its own others see it before it runs its program (CVE-2019-5736).
         if (!InitPlan.IsNew(spec.Linux ?? new LinuxSpec(), "pid"))
@@ -90,23 +95,28 @@ internal sealed class ContainerStarter
 
     private int Run()
     {
+        Trace.Step("streams and state directory");
         string rootfs = Rootfs();
         _directory = StateStore.DirectoryOf(_options.Root, _options.Id);
         using ProcessIo io = ProcessIo.Open(_spec.Process!, Detached, _options.ConsoleSocket, _options.PidFdSocket, _options.PreserveFds);
         _notify = NotifySocket.Of(_directory);
         _notify?.AddTo(_spec);
         MakeStateDirectory();
+        Trace.Keep(_directory);
         using var session = new LaunchSession();
         int code;
         try
         {
-            _cgroups = ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
+            Trace.Step("find cgroups");
+            _cgroups = _options.NoCgroups ? ContainerCgroups.None() : ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
             List<string> missing = _cgroups.Missing();
             _cgroups.RequireUnused(missing);
+            Trace.Step("seccomp filter");
             _seccomp = SeccompCache.Prepare(_linux.Seccomp, _options.Root);
             _notify?.MakeDirectory();
             if (!_options.CreateOnly)
                 _notify?.Listen();
+            Trace.Step("state");
             _state = NewState(rootfs);
             _state.Seccomp = SeccompState.Save(_directory, _seccomp);
             _state.CgroupsMade = missing;
@@ -127,6 +137,8 @@ internal sealed class ContainerStarter
             ProcessSetup.WritePidFile(_options.PidFile, session.Pid);
             if (!_options.CreateOnly)
                 Poststart(session.Pid);
+            Trace.Step(_options.CreateOnly ? "created" : "started");
+            Trace.Write();
         }
         catch (Exception)
         {
@@ -218,6 +230,7 @@ internal sealed class ContainerStarter
             MemoryPolicy = _linux.MemoryPolicy,
             Poststart = _spec.Hooks?.Poststart,
             Poststop = _spec.Hooks?.Poststop,
+            Trace = Trace.IsOn,
         };
         foreach (NamespaceSpec ns in _linux.Namespaces ?? [])
             state.Namespaces.Add(ns.Type);
@@ -232,7 +245,7 @@ internal sealed class ContainerStarter
     private void MakeEarlyCgroups()
     {
         _late = _cgroups!.HasV1 && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
-        if (_late && !_cgroups.HasV2)
+        if (_options.NoCgroups || (_late && !_cgroups.HasV2))
             return;
         StateStore.Save(_directory, _state!);
         if (_late)
@@ -243,12 +256,14 @@ internal sealed class ContainerStarter
 
     private void MakeCgroups()
     {
+        Trace.Step("make cgroups");
         _cgroups!.Create(_linux.Resources);
         _state!.CgroupsMade = _cgroups.Made;
     }
 
     private void Launch(LaunchSession session, ProcessIo io, string rootfs)
     {
+        Trace.Step("make the plan");
         var inputs = new InitInputs
         {
             Spec = _spec,
@@ -288,10 +303,11 @@ internal sealed class ContainerStarter
             if (ownPidNamespace is not null)
                 Sys.SetNs(ownPidNamespace, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
+        // Known before the cgroups are there: what a start that is cut off leaves.
+        if (_late || _options.NoCgroups)
+            SaveRunning(session.Pid);
         if (_late)
         {
-            // Known before the cgroups are there: what a start that is cut off leaves.
-            SaveRunning(session.Pid);
             List<string> expected = _state!.CgroupsMade;
             MakeCgroups();
             if (!_cgroups.Made.TrueForAll(expected.Contains))
@@ -371,6 +387,7 @@ internal sealed class ContainerStarter
 
     private void SaveRunning(int pid)
     {
+        Trace.Step("write state.json");
         _state!.Pid = pid;
         _state.StartTime = ProcStat.Read(pid)?.StartTime ?? throw new RuncException("container init exited prematurely");
         StateStore.Save(_directory, _state);

@@ -27,6 +27,8 @@ internal sealed class ContainerState
     /// <summary>Whether the pid namespace is the container's own, so that it ends with its first process.</summary>
     public bool OwnPidNamespace { get; set; }
     public bool NoNewKeyring { get; set; }
+    /// <summary>Whether the timeline of its start is kept beside this file.</summary>
+    public bool Trace { get; set; }
     public SeccompState? Seccomp { get; set; }
     public ResctrlState? Resctrl { get; set; }
     /// <summary>What processes of exec take over from the first one, where their own description says nothing.</summary>
