@@ -19,6 +19,10 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     private int _count;
     private byte[] _wire = [];
     private int _wireUsed;
+    private bool _shared; // _fields is another object's, too
+
+    /// <summary>Grows with each change, but not by what comes from the wire.</summary>
+    internal int Version { get; private set; }
 
     private struct Field
     {
@@ -38,8 +42,8 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <summary>With <paramref name="pooled"/>, memory is rented, and given back by <see cref="ReleaseMemory"/>.</summary>
     internal HttpHeaders(bool pooled) => _pooled = pooled;
 
-    /// <summary>The same lines in an object of their own; for fields that came as strings.</summary>
-    internal HttpHeaders Copy() => new() { _fields = _fields.AsSpan(0, _count).ToArray(), _count = _count };
+    /// <summary>The same lines in an object of their own; for fields that came as strings and change no more: the memory is one until the copy changes.</summary>
+    internal HttpHeaders Copy() => new() { _fields = _fields, _count = _count, _shared = true };
 
     /// <summary>How many field lines there are.</summary>
     public int Count => _count;
@@ -57,6 +61,8 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
             int i = IndexOf(name, 0);
             if (i >= 0 && value is not null && IndexOf(name, i + 1) < 0)
             {
+                Version++;
+                Own();
                 _fields[i] = new Field { Name = name, Value = Checked(value) };
                 return;
             }
@@ -72,7 +78,13 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     public void Add(string name, string value)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        Next() = new Field { Name = name, Value = Checked(value) };
+        Version++;
+        Own();
+        // What was here before Clear has been checked: a handler mostly sets the same strings each time.
+        if (_count < _fields.Length && ReferenceEquals(_fields[_count].Name, name) && ReferenceEquals(_fields[_count].Value, value))
+            _count++;
+        else
+            Append(name, Checked(value));
     }
 
     /// <summary>Whether there is such a field.</summary>
@@ -82,12 +94,14 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     public bool Remove(string name)
     {
         int kept = 0;
+        Own();
         for (int i = 0; i < _count; i++)
         {
             if (!Matches(in _fields[i], name))
                 _fields[kept++] = _fields[i];
         }
         bool removed = kept < _count;
+        Version++;
         Array.Clear(_fields, kept, _count - kept);
         _count = kept;
         return removed;
@@ -100,10 +114,10 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
             yield return ValueAt(i);
     }
 
-    /// <summary>Removes all lines.</summary>
+    /// <summary>Removes all lines. Their strings stay, for <see cref="Add"/> to know them again, until others take their places.</summary>
     public void Clear()
     {
-        Array.Clear(_fields, 0, _count);
+        Version++;
         _count = 0;
         _wireUsed = 0;
     }
@@ -114,7 +128,7 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         if (!_pooled)
             return;
         if (_fields.Length > 0)
-            ArrayPool<Field>.Shared.Return(_fields);
+            ArrayPool<Field>.Shared.Return(_fields, clearArray: true); // strings must not be kept alive from within the pool
         if (_wire.Length > 0)
             ArrayPool<byte>.Shared.Return(_wire);
         _fields = [];
@@ -153,6 +167,30 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         ref Field field = ref _fields[_count - 1];
         field.ValueLength += more.Length + 1;
         field.Value = null;
+    }
+
+    /// <summary>Names and values alternately, for <see cref="IsSame"/>.</summary>
+    internal string[] ToLines()
+    {
+        string[] lines = new string[_count * 2];
+        for (int i = 0; i < _count; i++)
+            (lines[i * 2], lines[(i * 2) + 1]) = (NameAt(i), ValueAt(i));
+        return lines;
+    }
+
+    /// <summary>Whether these are the very strings of <paramref name="lines"/>. Equal ones that are others count as different: comparing would cost more.</summary>
+    internal bool IsSame(string[] lines)
+    {
+        if (lines.Length != _count * 2)
+            return false;
+        ReadOnlySpan<Field> fields = _fields.AsSpan(0, _count);
+        for (int i = 0; i < fields.Length; i++)
+        {
+            ref readonly Field field = ref fields[i];
+            if (!ReferenceEquals(field.Name, lines[i * 2]) || !ReferenceEquals(field.Value, lines[(i * 2) + 1]))
+                return false;
+        }
+        return true;
     }
 
     /// <summary>The name of line <paramref name="index"/>.</summary>
@@ -195,8 +233,18 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     }
 
     private bool Matches(in Field field, string name) => field.Name is { } known
-        ? string.Equals(known, name, StringComparison.OrdinalIgnoreCase)
+        ? known.Length == name.Length && (ReferenceEquals(known, name) || known.Equals(name, StringComparison.OrdinalIgnoreCase))
         : field.NameLength == name.Length && Ascii.EqualsIgnoreCase(_wire.AsSpan(field.Start, field.NameLength), name);
+
+    private void Own()
+    {
+        if (!_shared)
+            return;
+        _fields = _fields.AsSpan(0, _count).ToArray();
+        _shared = false;
+    }
+
+    private void Append(string name, string value) => Next() = new Field { Name = name, Value = value };
 
     private ref Field Next()
     {

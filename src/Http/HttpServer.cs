@@ -45,6 +45,7 @@ public sealed class HttpServer
 
     private readonly HttpRequestHandler _handler;
     private readonly HttpServerOptions _options;
+    private readonly Http1HeadTemplate _heads = new();
     private readonly SemaphoreSlim _free;
     private readonly Timer _timer;
 
@@ -121,7 +122,7 @@ public sealed class HttpServer
 
     /// <summary>Serves one connection to its end.</summary>
     public Task ServeConnectionAsync(TransportConnection connection, CancellationToken stopping = default) =>
-        ServeAsync(new Http1Connection(connection, _handler, _options, stopping));
+        ServeAsync(new Http1Connection(connection, _handler, _options, _heads, stopping));
 
     private async Task ServeAcceptedAsync(TransportListener listener, TransportConnection connection, Accepted accepted, CancellationToken stopping)
     {
@@ -146,7 +147,7 @@ public sealed class HttpServer
         {
             connection = preparing.Result;
         }
-        Http1Connection served = new(connection, _handler, _options, stopping);
+        Http1Connection served = new(connection, _handler, _options, _heads, stopping);
         accepted.Add(served);
         await ServeAsync(served).ConfigureAwait(false);
         accepted.Remove(served);

@@ -15,10 +15,10 @@ internal sealed partial class ApiServer(Router router, ILogger log)
     public ValueTask HandleAsync(HttpExchange exchange)
     {
         HttpHeaders headers = exchange.ResponseHeaders;
-        headers["Api-Version"] = ApiVersions.Current;
-        headers["Docker-Experimental"] = "false";
-        headers["Ostype"] = "linux";
-        headers["Server"] = $"Docker/{ServerVersion} (linux)";
+        headers.Add("Api-Version", ApiVersions.Current);
+        headers.Add("Docker-Experimental", "false");
+        headers.Add("Ostype", "linux");
+        headers.Add("Server", $"Docker/{ServerVersion} (linux)");
         if (exchange.Path != "/_ping" || exchange.Method is not ("GET" or "HEAD"))
             return RouteAsync(exchange);
         LogCall(log, exchange.Method, exchange.Path);

@@ -32,12 +32,12 @@ internal sealed class SystemRoutes(DaemonServices services, SystemReport report)
     public static void Ping(HttpExchange exchange)
     {
         HttpHeaders headers = exchange.ResponseHeaders;
-        headers["Cache-Control"] = "no-cache, no-store, must-revalidate";
-        headers["Pragma"] = "no-cache";
-        headers["Builder-Version"] = "1";
-        headers["Swarm"] = "inactive";
-        headers["Content-Type"] = "text/plain; charset=utf-8";
-        headers["Content-Length"] = "2";
+        headers.Add("Cache-Control", "no-cache, no-store, must-revalidate");
+        headers.Add("Pragma", "no-cache");
+        headers.Add("Builder-Version", "1");
+        headers.Add("Swarm", "inactive");
+        headers.Add("Content-Type", "text/plain; charset=utf-8");
+        headers.Add("Content-Length", "2");
         exchange.Write("OK"u8);
     }
 

@@ -28,6 +28,9 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
 
     private const int MinBuffer = 1024;
 
+    /// <summary>The largest buffer that is kept from one body to the next.</summary>
+    private const int MaxKept = 4 * MinBuffer;
+
     private IHttp1BodySource? _source;
     private byte[] _buffer = [];
     private int _buffered;
@@ -173,17 +176,15 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
             Http1HeadWriter.WriteFields(output, trailers);
             output.Write("\r\n"u8);
         }
-        if (_buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = [];
-        }
+        // A small one stays for the answers that follow at once; see ReleaseMemory.
+        if (_buffer.Length > MaxKept)
+            Abandon();
     }
 
     /// <summary>Whether as much was written as was declared.</summary>
     public bool IsWhole => _discard || _framing != BodyFraming.Length || Written == _declared;
 
-    /// <summary>Gives the buffer back without sending it.</summary>
+    /// <summary>Gives the buffer back, without sending what may be in it: where the body is given up, or no other follows soon.</summary>
     public void Abandon()
     {
         _buffered = 0;

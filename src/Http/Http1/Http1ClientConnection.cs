@@ -160,6 +160,7 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
                     throw failure;
             }
             _requestBody.WriteEnd(s_noTrailers);
+            _requestBody.Abandon();
             if (!_requestBody.IsWhole)
                 throw new IOException($"http: ContentLength={request.ContentLength} with Body length {_requestBody.Written}");
             await _requestBody.FlushOutputAsync(cancellationToken).ConfigureAwait(false);

@@ -46,8 +46,10 @@ internal sealed class Http1Connection
     private bool _draining;
     private long _deadline = long.MaxValue;
 
-    public Http1Connection(TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, CancellationToken stopping)
+    public Http1Connection(
+        TransportConnection transport, HttpRequestHandler handler, HttpServerOptions options, Http1HeadTemplate heads, CancellationToken stopping)
     {
+        Heads = heads;
         Transport = transport;
         Options = options;
         _handler = handler;
@@ -61,6 +63,9 @@ internal sealed class Http1Connection
     public TransportConnection Transport { get; }
 
     public HttpServerOptions Options { get; }
+
+    /// <summary>Answers' fields.</summary>
+    public Http1HeadTemplate Heads { get; }
 
     public bool IsStopping => _stopping.IsCancellationRequested;
 
@@ -153,7 +158,7 @@ internal sealed class Http1Connection
             _exchange.Reset();
             try
             {
-                if (await ReadHeadAsync(first).ConfigureAwait(false) is { } ended)
+                if ((first || !TryTakeHead()) && await ReadHeadAsync(first).ConfigureAwait(false) is { } ended)
                     return ended;
             }
             catch (HttpProtocolException e)
@@ -172,7 +177,7 @@ internal sealed class Http1Connection
                 ValueTask running = _handler(_exchange);
                 if (!running.IsCompleted)
                 {
-                    SendGathered();
+                    SendGathered(idle: false);
                     AllowWatch();
                 }
                 await running.ConfigureAwait(false);
@@ -182,8 +187,11 @@ internal sealed class Http1Connection
             {
                 failure = e;
             }
-            lock (_gate)
-                _watchAllowed = false;
+            if (_watchAllowed)
+            {
+                lock (_gate)
+                    _watchAllowed = false;
+            }
 
             if (failure is not null && TakeFailure(failure) is { } broken)
                 return broken;
@@ -262,18 +270,7 @@ internal sealed class Http1Connection
                 continue;
             }
 
-            bool complete;
-            try
-            {
-                complete = _parser.Parse(ref buffer, _exchange);
-                if (complete)
-                    _exchange.OnHead();
-            }
-            catch
-            {
-                _input.AdvanceTo(read.Buffer.Start);
-                throw;
-            }
+            bool complete = ParseHead(read, ref buffer);
             _input.AdvanceTo(buffer.Start, complete ? buffer.Start : buffer.End);
             if (complete)
             {
@@ -285,17 +282,61 @@ internal sealed class Http1Connection
         }
     }
 
+    /// <summary>Takes a request that is here already, behind the last one. False where there is more to it: nothing is taken then.</summary>
+    private bool TryTakeHead()
+    {
+        if (_watch is not null || IsStopping || !_input.TryRead(out ReadResult read))
+            return false;
+        ReadOnlySequence<byte> buffer = read.Buffer;
+        if (!read.IsCanceled && ParseHead(read, ref buffer))
+        {
+            _input.AdvanceTo(buffer.Start);
+            return true;
+        }
+        _parser.Reset();
+        _input.AdvanceTo(read.Buffer.Start);
+        return false;
+    }
+
+    /// <summary>Parses what has come of a head; whether that is all of it. Where the next request is behind it, it is worth being known again.</summary>
+    private bool ParseHead(in ReadResult read, ref ReadOnlySequence<byte> buffer)
+    {
+        try
+        {
+            bool begins = !_parser.HasBegun;
+            if (begins)
+            {
+                if (_exchange.TryRepeatHead(ref buffer))
+                    return true;
+                _exchange.BeginHead();
+            }
+            if (!_parser.Parse(ref buffer, _exchange))
+                return false;
+            _exchange.OnHead();
+            // In one segment: what is left of that is behind the head.
+            ReadOnlySpan<byte> first = read.Buffer.FirstSpan;
+            if (begins && !buffer.IsEmpty && buffer.Start.GetObject() == read.Buffer.Start.GetObject())
+                _exchange.KeepHead(first[..^buffer.FirstSpan.Length]);
+            return true;
+        }
+        catch
+        {
+            _input.AdvanceTo(read.Buffer.Start);
+            throw;
+        }
+    }
+
     private void BeforeWait(bool started)
     {
-        SendGathered();
+        SendGathered(idle: true);
         if (!started)
             _exchange.ReleaseMemory();
     }
 
-    private void SendGathered()
+    private void SendGathered(bool idle)
     {
         if (_sender is { HasCommitted: true })
-            _sender.Kick();
+            _sender.Kick(idle);
     }
 
     private enum PrefaceMatch { No, Part, Whole }

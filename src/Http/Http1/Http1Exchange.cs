@@ -10,6 +10,9 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
 {
     private const string ContentLengthName = "Content-Length";
 
+    /// <summary>The longest head that is kept, to be known when it comes again.</summary>
+    private const int MaxKeptHead = 512;
+
     private static readonly HttpHeaders s_noTrailers = new();
 
     private readonly Http1Connection _connection;
@@ -26,6 +29,11 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     private string _path = "";
     private string _query = "";
     private string? _authority;
+
+    // The octets of the last head, while the fields are still as it says; none where it was not worth keeping.
+    private byte[] _head = [];
+    private int _headLength;
+    private int _headVersion;
 
     private string _method = "";
     private int _minorVersion;
@@ -115,37 +123,74 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
         }
     }
 
-    /// <summary>Makes ready for the next request.</summary>
+    /// <summary>Makes ready for the next request's answer.</summary>
     public void Reset()
     {
-        _requestHeaders.Clear();
-        _requestTrailers?.Clear();
         _responseHeaders.Clear();
         _responseTrailers?.Clear();
+        _status = 200;
+        if (_aborted || _abortSource is not null)
+        {
+            lock (_abortGate)
+            {
+                _abortSource = null;
+                _aborted = false;
+            }
+        }
+        _responseBody.Begin(this);
+        _requestBody.Begin(this, BodyFraming.None, 0);
+    }
+
+    /// <summary>Makes ready for the next request's head, after <see cref="Reset"/>.</summary>
+    public void BeginHead()
+    {
+        _headLength = 0;
+        _requestHeaders.Clear();
+        _requestTrailers?.Clear();
         _hosts = 0;
         _contentLength = -1;
         _transferEncodings = 0;
         _chunked = false;
         _connectionClose = _connectionKeepAlive = _connectionUpgrade = false;
         _expectsContinue = _unknownExpectation = false;
-        _status = 200;
         _inTrailers = false;
-        lock (_abortGate)
-        {
-            _abortSource = null;
-            _aborted = false;
-        }
-        _responseBody.Begin(this);
-        _requestBody.Begin(this, BodyFraming.None, 0);
+    }
+
+    /// <summary>
+    /// Whether <paramref name="buffer"/> begins with the very head that came last: it means the same again. Takes it from the buffer then, in
+    /// place of <see cref="BeginHead"/> and all that follows it.
+    /// </summary>
+    public bool TryRepeatHead(ref ReadOnlySequence<byte> buffer)
+    {
+        if (_headLength == 0 || _headVersion != _requestHeaders.Version || !buffer.FirstSpan.StartsWith(_head.AsSpan(0, _headLength)))
+            return false;
+        buffer = buffer.Slice(_headLength);
+        return true;
+    }
+
+    /// <summary>Keeps the octets of a head that may come again, after <see cref="OnHead"/>. One with a body does not.</summary>
+    public void KeepHead(ReadOnlySpan<byte> head)
+    {
+        if (head.Length > MaxKeptHead || _contentLength > 0 || _chunked || _expectsContinue || _connectionUpgrade || !KeepAlive)
+            return;
+        if (_head.Length == 0)
+            _head = ArrayPool<byte>.Shared.Rent(MaxKeptHead);
+        head.CopyTo(_head);
+        (_headLength, _headVersion) = (head.Length, _requestHeaders.Version);
     }
 
     /// <summary>Gives back what is rented while the connection waits for its next request; after <see cref="Reset"/>.</summary>
     public void ReleaseMemory()
     {
+        BeginHead();
         _requestHeaders.ReleaseMemory();
         _requestTrailers?.ReleaseMemory();
         _responseHeaders.ReleaseMemory();
         _responseTrailers?.ReleaseMemory();
+        _responseBody.Abandon();
+        if (_head.Length > 0)
+            ArrayPool<byte>.Shared.Return(_head);
+        _head = [];
     }
 
     public void OnRequestLine(ReadOnlySpan<byte> method, ReadOnlySpan<byte> target, int minorVersion)
@@ -340,27 +385,12 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
     private void WriteHead(bool complete)
     {
         PipeWriter output = _connection.Transport.Output;
-        if (AwaitsContinue || _connection.IsStopping || (_responseHeaders["Connection"] is not null && _responseHeaders.ListContains("Connection", "close")))
+        ResponseHead head = _connection.Heads.Write(output, _status, _responseHeaders);
+        if (AwaitsContinue || _connection.IsStopping || head.Closes)
             KeepAlive = false;
-        _responseHeaders.Remove("Connection");
-        _responseHeaders.Remove("Transfer-Encoding");
-
         bool isHead = _method == "HEAD";
         bool mayHaveBody = _status is not (204 or 304);
-        string? lengthField = _responseHeaders[ContentLengthName];
-        if (lengthField is not null && _status == 204)
-        {
-            // RFC 9110 §8.6: not in a response with 204.
-            _responseHeaders.Remove(ContentLengthName);
-            lengthField = null;
-        }
-        long declared = lengthField is null ? -1 : long.Parse(lengthField, NumberStyles.None, CultureInfo.InvariantCulture);
-
-        Http1HeadWriter.WriteStatusLine(output, _status);
-        Http1HeadWriter.WriteFields(output, _responseHeaders);
-        if (!_responseHeaders.Contains("Date"))
-            Http1HeadWriter.WriteDate(output);
-
+        long declared = head.Length;
         BodyFraming framing = BodyFraming.Length;
         if (declared < 0 && mayHaveBody)
         {
@@ -387,7 +417,10 @@ internal sealed class Http1Exchange : HttpExchange, IHttp1BodyOwner, IHttp1BodyS
             output.Write("Connection: close\r\n"u8);
         else if (_minorVersion == 0)
             output.Write("Connection: keep-alive\r\n"u8);
-        output.Write("\r\n"u8);
+        if (head.HasDate)
+            output.Write("\r\n"u8);
+        else
+            Http1HeadWriter.WriteDate(output, last: true);
         _responseBody.Start(framing, declared, discard: isHead || !mayHaveBody);
     }
 

@@ -34,6 +34,33 @@ internal static class Http1HeadWriter
             WriteField(output, fields.NameAt(i), fields.ValueAt(i));
     }
 
+    /// <summary>
+    /// A response's status and fields. Left out are those that the connection decides (Connection, Transfer-Encoding) and what may not be
+    /// there: RFC 9110 §8.6, no content-length "in any response with a status code of … 204".
+    /// </summary>
+    public static ResponseHead WriteResponse(IBufferWriter<byte> output, int status, HttpHeaders fields)
+    {
+        // First, since it may be no number, and then nothing must have been written.
+        string? length = status == 204 ? null : fields["Content-Length"];
+        ResponseHead head = new(
+            length is null ? -1 : long.Parse(length, NumberStyles.None, CultureInfo.InvariantCulture), fields.Contains("Date"), fields.ListContains("Connection", "close"));
+        WriteStatusLine(output, status);
+        for (int i = 0; i < fields.Count; i++)
+        {
+            string name = fields.NameAt(i);
+            bool left = name.Length switch
+            {
+                10 => name.Equals("Connection", StringComparison.OrdinalIgnoreCase),
+                14 => status == 204 && name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase),
+                17 => name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase),
+                _ => false,
+            };
+            if (!left)
+                WriteField(output, name, fields.ValueAt(i));
+        }
+        return head;
+    }
+
     public static void WriteField(IBufferWriter<byte> output, string name, string value)
     {
         Span<byte> line = output.GetSpan(name.Length + value.Length + 4);
@@ -57,18 +84,18 @@ internal static class Http1HeadWriter
         output.Advance(name.Length + digits + 2);
     }
 
-    /// <summary>The Date field, made once a second.</summary>
-    public static void WriteDate(IBufferWriter<byte> output)
+    /// <summary>The Date field, made once a second; with the empty line after it where it is the <paramref name="last"/>.</summary>
+    public static void WriteDate(IBufferWriter<byte> output, bool last)
     {
         long second = DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond;
         DateLine date = Volatile.Read(ref s_date);
         if (date.Second != second)
         {
             string text = new DateTime(second * TimeSpan.TicksPerSecond, DateTimeKind.Utc).ToString("R", CultureInfo.InvariantCulture);
-            date = new DateLine(second, Encoding.ASCII.GetBytes($"Date: {text}\r\n"));
+            date = new DateLine(second, Encoding.ASCII.GetBytes($"Date: {text}\r\n\r\n"));
             Volatile.Write(ref s_date, date);
         }
-        output.Write(date.Line);
+        output.Write(last ? date.Line : date.Line.AsSpan(0, date.Line.Length - 2));
     }
 
     private static void Write(IBufferWriter<byte> output, string text)

@@ -62,18 +62,21 @@ internal struct Http1Parser(Http1Parser.Kind kind, int maxStartLine, int maxFiel
     {
         while (true)
         {
+            // Lines within the first segment, as mostly all are, need no positions.
             ReadOnlySpan<byte> first = buffer.FirstSpan;
-            int lineEnd = _scanned < first.Length ? first[(int)_scanned..].IndexOf((byte)'\n') : -1;
-            if (lineEnd >= 0)
+            int taken = 0, length;
+            bool headEnded = false;
+            while (!headEnded && _scanned < first.Length - taken && (length = first[(taken + (int)_scanned)..].IndexOf((byte)'\n')) >= 0)
             {
-                lineEnd += (int)_scanned;
-                bool ended = TakeLine(first[..lineEnd], sink);
-                buffer = buffer.Slice(lineEnd + 1);
+                length += (int)_scanned;
+                headEnded = TakeLine(first.Slice(taken, length), sink);
+                taken += length + 1;
                 _scanned = 0;
-                if (ended)
-                    return true;
-                continue;
             }
+            if (taken > 0)
+                buffer = buffer.Slice(taken);
+            if (headEnded)
+                return true;
 
             if (buffer.Slice(_scanned).PositionOf((byte)'\n') is not { } position)
             {
@@ -215,7 +218,11 @@ internal struct Http1Parser(Http1Parser.Kind kind, int maxStartLine, int maxFiel
         // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon."
         if (colon <= 0 || line[..colon].ContainsAnyExcept(s_token))
             throw new HttpProtocolException("malformed MIME header: invalid field name");
-        ReadOnlySpan<byte> value = line[(colon + 1)..].Trim(" \t"u8);
+        ReadOnlySpan<byte> value = line[(colon + 1)..];
+        while (value is [(byte)' ' or (byte)'\t', ..])
+            value = value[1..];
+        while (value is [.., (byte)' ' or (byte)'\t'])
+            value = value[..^1];
         if (value.ContainsAny(s_valueForbidden))
             throw new HttpProtocolException("malformed MIME header: invalid field value");
         sink.OnField(line[..colon], value);

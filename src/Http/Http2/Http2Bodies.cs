@@ -137,9 +137,6 @@ internal sealed class Http2BodyWriter(Http2Stream stream) : PipeWriter
     private PipeWriter? _pipe;
     private bool _completed;
 
-    /// <summary>Called before the first flush, to send the fields first.</summary>
-    public Action? BeforeFlush { get; set; }
-
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => _length + (_pipe?.UnflushedBytes ?? 0);
@@ -163,7 +160,7 @@ internal sealed class Http2BodyWriter(Http2Stream stream) : PipeWriter
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        BeforeFlush?.Invoke();
+        (stream.Owner as Http2ServerExchange)?.Start(); // an answer's fields come first
         ValueTask<FlushResult> flush = OpenPipe().FlushAsync(cancellationToken);
         stream.Connection.Output.Schedule(stream);
         return flush;

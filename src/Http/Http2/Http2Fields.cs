@@ -85,9 +85,6 @@ internal sealed class Http2RequestHead
 
     public long? ContentLength { get; private set; }
 
-    /// <summary>The same, with fields of its own.</summary>
-    public Http2RequestHead Copy() => new() { Method = Method, Target = Target, ContentLength = ContentLength, Headers = Headers.Copy() };
-
     public static bool TryParse(List<HpackField> fields, out Http2RequestHead? head)
     {
         var result = new Http2RequestHead();

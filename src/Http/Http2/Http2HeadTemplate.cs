@@ -13,38 +13,20 @@ internal sealed class Http2HeadTemplate
 
     private volatile Made? _last;
 
-    private sealed record Made(string? Status, string[] Source, List<HpackField> Block);
+    private sealed record Made(string? Status, string[] Lines, List<HpackField> Block);
 
     /// <summary>A block's fields; the list must not be changed. <paramref name="status"/> is null for trailers.</summary>
     public List<HpackField> Make(string? status, HttpHeaders headers)
     {
         Made? last = _last;
-        if (last is not null && last.Status == status && IsSame(last.Source, headers))
+        if (last is not null && last.Status == status && headers.IsSame(last.Lines))
             return last.Block;
         List<HpackField> block = new(headers.Count + 1);
         if (status is not null)
             block.Add(new(":status", status));
         Http2Fields.AddTo(block, headers);
         if (headers.Count <= MaxFields)
-        {
-            string[] source = new string[headers.Count * 2];
-            for (int i = 0; i < headers.Count; i++)
-                (source[i * 2], source[(i * 2) + 1]) = (headers.NameAt(i), headers.ValueAt(i));
-            _last = new Made(status, source, block);
-        }
+            _last = new Made(status, headers.ToLines(), block);
         return block;
-    }
-
-    private static bool IsSame(string[] source, HttpHeaders headers)
-    {
-        if (source.Length != headers.Count * 2)
-            return false;
-        for (int i = 0; i < headers.Count; i++)
-        {
-            // Other strings, even equal ones, only cost the making.
-            if (!ReferenceEquals(source[i * 2], headers.NameAt(i)) || !ReferenceEquals(source[(i * 2) + 1], headers.ValueAt(i)))
-                return false;
-        }
-        return true;
     }
 }

@@ -10,6 +10,10 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
 {
     private static readonly byte[] s_drainPing = "draining"u8.ToArray();
 
+    /// <summary>Lists of fields that are kept for answers to come.</summary>
+    private const int MaxFreeHeaders = 32;
+
+    private readonly Stack<HttpHeaders> _freeHeaders = new(); // G
     private readonly TaskCompletionSource _handlersDone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _handlers;     // G
     private bool _ending;      // G; no more handlers begin
@@ -58,11 +62,26 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
             options.OnError?.Invoke(e);
     }
 
-    /// <summary>A handler has returned.</summary>
-    public void OnHandled(Http2Stream stream)
+    /// <summary>An empty list for an answer's fields; <see cref="OnHandled"/> takes it back.</summary>
+    public HttpHeaders RentHeaders()
     {
         lock (Gate)
+            return RentHeadersLocked();
+    }
+
+    /// <summary>A handler has returned; its lists are used again.</summary>
+    public void OnHandled(HttpHeaders headers, HttpHeaders? trailers)
+    {
+        headers.Clear();
+        trailers?.Clear();
+        lock (Gate)
         {
+            if (_freeHeaders.Count < MaxFreeHeaders)
+            {
+                _freeHeaders.Push(headers);
+                if (trailers is not null)
+                    _freeHeaders.Push(trailers);
+            }
             _handlers--;
             if (_handlers == 0)
                 Timers.OnIdle(true);
@@ -120,8 +139,7 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
     {
         if (!BlockRepeats)
             _lastHead = null;
-        Http2RequestHead? head = _lastHead?.Copy();
-        if (Find(streamId) is { } open)
+        if (streamId <= LastPeerStream && Find(streamId) is { } open)
         {
             OnTrailers(open, endStream, fields, complete);
             return;
@@ -135,7 +153,8 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
         }
         LastPeerStream = streamId;
 
-        var stream = new Http2Stream(this) { Id = streamId };
+        // A head that has come twice is kept, and belongs to no exchange alone.
+        Http2RequestHead? head = _lastHead;
         if (head is null && complete && !Http2RequestHead.TryParse(fields, out head))
         {
             Guard.OnProvokedReset();
@@ -143,6 +162,13 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
                 RefuseLocked(streamId, Http2ErrorCode.ProtocolError);
             return;
         }
+        if (BlockRepeats)
+            _lastHead = head;
+        var stream = new Http2Stream(this) { Id = streamId, ExpectedLength = head?.ContentLength };
+        bool empty = endStream && stream.ExpectedLength is null or 0;
+        if (empty)
+            stream.BeginEnded();
+        HttpHeaders answer;
         lock (Gate)
         {
             // Handlers beyond their streams (reset meanwhile), and streams beyond their handlers (whose answers wait for credit): neither may add up.
@@ -154,19 +180,17 @@ internal sealed class Http2ServerConnection(TransportConnection transport, HttpR
             _handlers++;
             Timers.OnIdle(false);
             AddLocked(stream);
+            answer = RentHeadersLocked();
         }
-        // A copy, for handlers may change the fields of theirs; not before the block has come twice.
-        if (BlockRepeats)
-            _lastHead ??= head?.Copy();
-        var exchange = new Http2ServerExchange(this, stream, head ?? Http2RequestHead.TooLarge);
+        var exchange = new Http2ServerExchange(this, stream, head ?? Http2RequestHead.TooLarge, shared: _lastHead is not null, answer);
         stream.Owner = exchange;
-        if (head is not null)
-            stream.ExpectedLength = head.ContentLength;
-        if (endStream)
+        if (endStream && !empty)
             OnRemoteEnd(stream);
         // Not here: the read loop goes on first, so that a handler that blocks holds up no other stream.
         IoLoop.Post(exchange);
     }
+
+    private HttpHeaders RentHeadersLocked() => _freeHeaders.TryPop(out HttpHeaders? free) ? free : new();
 
     private void OnHeadersOfClosed(int streamId)
     {

@@ -14,14 +14,22 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
     private int _statusCode = 200;
     private bool _started;
     private PipeWriter? _body;
+    private HttpHeaders? _requestHeaders;
     private HttpHeaders? _responseTrailers;
 
-    public Http2ServerExchange(Http2ServerConnection connection, Http2Stream stream, Http2RequestHead head)
+    /// <param name="connection">Where the request came.</param>
+    /// <param name="stream">Its stream.</param>
+    /// <param name="head">What it says.</param>
+    /// <param name="shared">Whether others have the same head, so that changes need a copy.</param>
+    /// <param name="answer">For the answer's fields; it goes back to the connection.</param>
+    public Http2ServerExchange(Http2ServerConnection connection, Http2Stream stream, Http2RequestHead head, bool shared, HttpHeaders answer)
     {
         _connection = connection;
         _stream = stream;
         _head = head;
         _query = head.Target.IndexOf('?', StringComparison.Ordinal);
+        _requestHeaders = shared ? null : head.Headers;
+        ResponseHeaders = answer;
     }
 
     public override string Method => _head.Method;
@@ -34,7 +42,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
 
     public override TransportConnection Connection => _connection.Transport;
 
-    public override HttpHeaders RequestHeaders => _head.Headers;
+    public override HttpHeaders RequestHeaders => _requestHeaders ??= _head.Headers.Copy();
 
     public override long? RequestContentLength => _head.ContentLength;
 
@@ -48,9 +56,9 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
         set => _statusCode = _started ? throw new InvalidOperationException("the response has started") : value;
     }
 
-    public override HttpHeaders ResponseHeaders { get; } = new();
+    public override HttpHeaders ResponseHeaders { get; }
 
-    public override HttpHeaders ResponseTrailers => _responseTrailers ??= new();
+    public override HttpHeaders ResponseTrailers => _responseTrailers ??= _connection.RentHeaders();
 
     public override bool HasStarted => _started;
 
@@ -62,9 +70,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
                 return _body;
             if (_head.Method == "HEAD")
                 return _body = new DiscardingWriter(Start);
-            _body = _stream.Writer;
-            ((Http2BodyWriter)_body).BeforeFlush = Start;
-            return _body;
+            return _body = _stream.Writer;
         }
     }
 
@@ -81,7 +87,8 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
 
     void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 
-    private void Start()
+    /// <summary>Makes status and fields ready to be sent; they are fixed from here on.</summary>
+    public void Start()
     {
         if (_started)
             return;
@@ -119,7 +126,7 @@ internal sealed class Http2ServerExchange : HttpExchange, IThreadPoolWorkItem
         finally
         {
             _stream.DiscardReceive();
-            _connection.OnHandled(_stream);
+            _connection.OnHandled(ResponseHeaders, _responseTrailers);
         }
     }
 

@@ -120,6 +120,9 @@ internal sealed class Http2Stream(Http2Connection connection)
         }
     }
 
+    /// <summary>R: the peer's part ends with its head. Before anybody else knows the stream.</summary>
+    public void BeginEnded() => _receiveEnded = RemoteClosed = true;
+
     /// <summary>R: takes <paramref name="length"/> body octets that are to come from the window; padding counts, too (RFC 9113 §6.1).</summary>
     /// <returns>False where the peer overran the window.</returns>
     public bool TryReceive(int length, int padding)

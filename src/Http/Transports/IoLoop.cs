@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
 using System.Runtime.InteropServices;
@@ -32,6 +33,12 @@ internal sealed class IoLoop
     /// <summary>How long a thread without work waits to be the leader again.</summary>
     private static readonly TimeSpan s_standBy = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long is looked for events before sleeping.</summary>
+    private static readonly TimeSpan s_moment = TimeSpan.FromMicroseconds(50);
+
+    /// <summary>So many short waits in a row are worth a look; twice as many after each look in vain, up to this power.</summary>
+    private const int ShortWaits = 4, MaxMissed = 6;
+
     [ThreadStatic]
     private static IoLoop? t_loop;
 
@@ -44,6 +51,10 @@ internal sealed class IoLoop
     private readonly SafeFileHandle _epoll = Sys.EpollCreate();
     private readonly EpollEvent[] _events = new EpollEvent[Batch]; // the leader's, but for the one being taken
     private readonly SemaphoreSlim _call = new(0);
+
+    // The leader's.
+    private int _shortWaits; // in a row
+    private int _missed;     // looks in vain in a row
 
     // Guards what follows.
     private readonly Lock _gate = new();
@@ -187,10 +198,39 @@ internal sealed class IoLoop
             if (_term != term)
                 return;
             // Only a busy leader is replaced: until the wait has ended, this thread is it.
-            int count = Sys.EpollWait(_epoll, _events, -1);
+            int count = Wait();
             lock (_gate)
                 (_next, _count) = (0, count);
         }
+    }
+
+    /// <summary>
+    /// Waits for events. Where waits were short of late, it looks for a moment first: to wake a processor that has gone to sleep takes longer
+    /// than many a request. Whoever else wants the processor has it meanwhile.
+    /// </summary>
+    private int Wait()
+    {
+        if (_shortWaits >= ShortWaits << _missed)
+        {
+            long begun = Stopwatch.GetTimestamp();
+            do
+            {
+                int ready = Sys.EpollWait(_epoll, _events, 0);
+                if (ready > 0)
+                {
+                    _missed = 0;
+                    return ready;
+                }
+                Thread.Yield();
+            }
+            while (Stopwatch.GetElapsedTime(begun) < s_moment);
+            _shortWaits = 0;
+            _missed = Math.Min(_missed + 1, MaxMissed);
+        }
+        long before = Stopwatch.GetTimestamp();
+        int count = Sys.EpollWait(_epoll, _events, -1);
+        _shortWaits = Stopwatch.GetElapsedTime(before) < 2 * s_moment ? _shortWaits + 1 : 0;
+        return count;
     }
 
     /// <summary>The next call to make; false where there is none, or not for this thread any more.</summary>

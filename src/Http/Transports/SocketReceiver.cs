@@ -23,7 +23,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     /// <summary>Much comes in a row: the buffers that were filled have grown to this.</summary>
     private const int MuchBuffer = MaxBuffer / 2;
 
-    /// <summary>What is received ahead of the reader at most.</summary>
+    /// <summary>What is received ahead of the reader at most. A thread is called to it when half of that is used up: not for each buffer.</summary>
     private const int MaxAhead = 256 * 1024;
 
     private readonly Lock _gate = new();
@@ -186,7 +186,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
                 _readable |= told;
                 _hangUp |= hangUp;
                 // Whoever receives looks again; whoever reads next, too.
-                if (!_readable || _receiving || !(_waiting || WantsAhead()))
+                if (!_readable || _receiving || !(_waiting || HasLess(MaxAhead)))
                     return;
                 room = BeginReceive();
             }
@@ -207,7 +207,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             Memory<byte> room;
             lock (_gate)
             {
-                if (_receiving || !_readable || !(_waiting || WantsAhead()))
+                if (_receiving || !_readable || !(_waiting || HasLess(MaxAhead)))
                     break;
                 room = BeginReceive();
             }
@@ -238,10 +238,10 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 
-    /// <summary>What was received and not yet consumed is little, and more is there.</summary>
-    private bool WantsAhead() =>
+    /// <summary>Much comes, more is there, and of what was received less than <paramref name="octets"/> waits for the reader.</summary>
+    private bool HasLess(int octets) =>
         _nextBuffer >= MuchBuffer && _readable && !_completed && !_end && _failure is null
-        && (_head is null || _tail!.RunningIndex + _tail.End - _head.RunningIndex - _headIndex < MaxAhead);
+        && (_head is null || _tail!.RunningIndex + _tail.End - _head.RunningIndex - _headIndex < octets);
 
     private void GoAhead()
     {
@@ -249,7 +249,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             return;
         lock (_gate)
         {
-            if (_aheadQueued || _receiving || !WantsAhead())
+            if (_aheadQueued || _receiving || !HasLess(MaxAhead / 2))
                 return;
             _aheadQueued = true;
         }

@@ -88,12 +88,17 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         }
     }
 
-    /// <summary>Sends what is committed; by any thread, even while the writer writes.</summary>
-    public void Kick()
+    /// <summary>
+    /// Sends what is committed; by any thread, even while the writer writes. A writer that is <paramref name="idle"/>, with no memory in its
+    /// hands and nothing uncommitted, leaves its buffer to be given back.
+    /// </summary>
+    public void Kick(bool idle)
     {
         HasCommitted = false;
         lock (_gate)
         {
+            if (idle)
+                _held = false;
             if (!BeginSend())
                 return;
         }
@@ -106,6 +111,7 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         bool send;
         lock (_gate)
         {
+            _held = false;
             CommitLocked();
             send = BeginSend();
         }
@@ -144,6 +150,7 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         }
         lock (_gate)
         {
+            _held = false;
             CommitLocked();
             _last = true;
             if (!BeginSend())
@@ -290,7 +297,6 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
 
     private void CommitLocked()
     {
-        _held = false;
         if (_uncommitted == 0)
             return;
         for (Segment? segment = _head; segment is not null; segment = segment.Next)

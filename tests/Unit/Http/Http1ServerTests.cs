@@ -349,7 +349,7 @@ public class Http1ServerTests
     [Fact]
     public async Task A_body_that_stands_still_ends_the_connection_and_a_slow_handler_does_not()
     {
-        HttpServerOptions options = new() { BodyTimeout = TimeSpan.FromMilliseconds(300) };
+        HttpServerOptions options = new() { BodyTimeout = TimeSpan.FromSeconds(2) };
         TaskCompletionSource aborted = new();
         await using Raw still = new(
             async exchange =>
@@ -365,7 +365,7 @@ public class Http1ServerTests
             async exchange =>
             {
                 byte[] body = await exchange.ReadBodyAsync();
-                await Task.Delay(1500); // more than the limit, and a tick of the server's timer
+                await Task.Delay(3500); // more than the limit, and a tick of the server's timer
                 exchange.Write(body);
             }, options);
         await slow.SendAsync("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");

@@ -38,6 +38,31 @@ public class Http2ServerTests
     }
 
     [Fact]
+    public async Task A_request_that_comes_again_is_as_it_was_whatever_handlers_did_to_their_fields()
+    {
+        (Http2Peer peer, _) = await Http2Peer.ConnectAsync(exchange =>
+        {
+            string said = string.Join(',', exchange.RequestHeaders.Select(f => f.Key + "=" + f.Value));
+            exchange.RequestHeaders["x-in"] = "changed";
+            exchange.RequestHeaders.Remove("host");
+            exchange.RequestHeaders.Add("y", "added");
+            exchange.ResponseHeaders.Add("x-said", said);
+            exchange.ResponseTrailers.Add("x-left", exchange.RequestHeaders.Count.ToString());
+            exchange.ResponseBody.Write(Encoding.ASCII.GetBytes(said));
+            return ValueTask.CompletedTask;
+        });
+        for (int id = 1; id < 17; id += 2)
+        {
+            await peer.HeadersAsync(id, peer.Request("GET", "/a", "x-in:1"), end: true);
+            var (head, body, trailers) = await peer.ResponseAsync(id);
+            Assert.Equal("x-in=1,host=test", body);
+            Assert.Equal(body, head["x-said"]);
+            Assert.Equal(["x-left"], trailers.Keys);
+            Assert.Equal("2", trailers["x-left"]);
+        }
+    }
+
+    [Fact]
     public async Task A_connection_cut_into_single_octets_is_understood_alike()
     {
         (Http2Peer peer, _) = await Http2Peer.ConnectAsync(EchoAsync, greet: false);
