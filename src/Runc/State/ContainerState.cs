@@ -27,6 +27,8 @@ internal sealed class ContainerState
     /// <summary>Whether the pid namespace is the container's own, so that it ends with its first process.</summary>
     public bool OwnPidNamespace { get; set; }
     public bool NoNewKeyring { get; set; }
+    /// <summary>What the standard streams lead to ("pipe:[4711]"); null for a terminal of the container's own.</summary>
+    public List<string>? Descriptors { get; set; }
     public SeccompState? Seccomp { get; set; }
     public ResctrlState? Resctrl { get; set; }
     /// <summary>What processes of exec take over from the first one, where their own description says nothing.</summary>
