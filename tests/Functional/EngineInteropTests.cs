@@ -1,3 +1,5 @@
+using AotRuntime.Tests.Functional.Runc;
+
 namespace AotRuntime.Tests.Functional;
 
 /// <summary>Our runc and our shim under the real engines, told of them as their users would.</summary>
@@ -95,6 +97,34 @@ public sealed class EngineInteropTests
         foreach (string command in (string[])["create", "start", "exec", "pause", "resume", "ps", "delete"])
             Assert.Contains($" {command} ", stack.CallsOf(Path.GetFileName(program)), StringComparison.Ordinal);
         stack.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void Docker_checkpoint_goes_through_our_shim_and_runc()
+    {
+        using ContainerdStack under = new(Programs.Peer("containerd"), Programs.Ours("containerd-shim-runc-v2"), Programs.Ours("runc"));
+        FakeCriu criu = new(under.Dir);
+        File.CreateSymbolicLink(under.Dir.File("bin/criu"), criu.File);
+        using RealDockerd real = new(under, "--experimental");
+        real.Docker("run", "-d", "--name", "c1", RealDockerd.Image, "sleep", "1000").Succeeded();
+        Assert.Equal("saved\n", real.Docker("checkpoint", "create", "c1", "saved").Succeeded().Output);
+        real.Daemon.WaitUntil(() => real.State("c1") == "exited\n", "container's end");
+        Assert.Equal("137\n", real.Inspect("c1", "{{.State.ExitCode}}"));
+        Assert.Contains("saved", real.Docker("checkpoint", "ls", "c1").Succeeded().Output);
+
+        real.Docker("start", "--checkpoint", "saved", "c1").Succeeded();
+        Assert.Equal("running\n", real.State("c1"));
+        Assert.Equal([1, 2], criu.Requests().Select(r => (int)r["type"]!).Where(t => t < 9));
+        real.Daemon.WaitUntil(() => real.Docker("logs", "c1").Succeeded().Output == "restored\n", "output of what was restored");
+        Assert.Matches("^[0-9.]+%\n$", real.Docker("stats", "--no-stream", "--format", "{{.CPUPerc}}", "c1").Succeeded().Output);
+        real.Docker("stop", "-t", "20", "c1").Succeeded();
+        Assert.Equal("9\n", real.Inspect("c1", "{{.State.ExitCode}}"));
+
+        criu.Behave("fail");
+        Assert.Contains("criu failed: type RESTORE errno 22", real.Docker("start", "--checkpoint", "saved", "c1").Exited(1).Error);
+        Assert.Equal("exited\n", real.State("c1"));
+        real.Docker("rm", "c1").Succeeded();
+        under.AssertNothingLeft();
     }
 
     /// <summary>A shell in the running container, on a terminal whose size it follows.</summary>
