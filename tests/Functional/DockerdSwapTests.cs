@@ -17,10 +17,10 @@ public sealed class DockerdSwapTests
     {
         using ContainerdStack under = new(Programs.Ours("containerd"), Programs.Ours("containerd-shim-runc-v2"), Programs.Ours("runc"));
         using RealDockerd real = new(under);
-        CommandResult result = real.Docker("run", "--rm", "-i", real.Image, "sh", "-c", "cat; echo err >&2; exit 7").Exited(7);
+        CommandResult result = real.Docker("run", "--rm", "-i", RealDockerd.Image, "sh", "-c", "cat; echo err >&2; exit 7").Exited(7);
         Assert.Equal(("", "err\n"), (result.Output, result.Error));
 
-        real.Docker("run", "-d", "--name", "busy", real.Image, "sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done").Succeeded();
+        real.Docker("run", "-d", "--name", "busy", RealDockerd.Image, "sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done").Succeeded();
         Assert.Equal("in\n", real.Docker("exec", "busy", "sh", "-c", "echo in; exit 3").Exited(3).Output);
         real.Docker("pause", "busy").Succeeded();
         Assert.Equal("paused\n", real.State("busy"));
@@ -59,61 +59,5 @@ public sealed class DockerdSwapTests
         string[] lines = real.Docker("logs", "busy").Succeeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(Enumerable.Range(0, lines.Length).Select(i => $"line {i}"), lines);
         return lines.Length;
-    }
-
-    /// <summary>The distribution's dockerd on another's containerd, without a network of its own.</summary>
-    private sealed class RealDockerd : IDisposable
-    {
-        private readonly ContainerdStack _under;
-        private Daemon _daemon;
-
-        public RealDockerd(ContainerdStack under)
-        {
-            _under = under;
-            _daemon = Start();
-            Docker("pull", "-q", Image).Succeeded();
-        }
-
-        public string Image => "127.0.0.1:5000/busybox:latest";
-
-        public Daemon Daemon => _daemon;
-
-        private string Socket => _under.Dir.File("d.sock");
-
-        public CommandResult Docker(params string[] arguments) =>
-            new Command(Programs.Peer("docker"), ["-H", $"unix://{Socket}", .. arguments]) { NetworkOf = _under.NetworkOf }.Run();
-
-        public string State(string name) => Docker("inspect", "-f", "{{.State.Status}}", name).Succeeded().Output;
-
-        public void Restart()
-        {
-            _daemon.Kill();
-            _daemon.Dispose();
-            _daemon = Start();
-        }
-
-        public void Dispose()
-        {
-            if (!_daemon.HasExited)
-            {
-                string[] ids = Docker("ps", "-aq").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-                if (ids.Length > 0)
-                    Docker(["rm", "-f", .. ids]);
-            }
-            _daemon.Dispose();
-        }
-
-        private Daemon Start()
-        {
-            // In the mount namespace of the containerd, whose shims look for the root file systems that this daemon mounts.
-            Daemon daemon = new(_under.Beside(Programs.Peer("dockerd"),
-            [
-                "-H", $"unix://{Socket}", "--containerd", _under.Socket, "--data-root", _under.Dir.File("docker"), "--exec-root", _under.Dir.File("docker-exec"),
-                "--pidfile", _under.Dir.File("d.pid"), "--bridge", "none", "--iptables=false", "--storage-driver", "overlay2", "--live-restore",
-                "--cgroup-parent", "/" + _under.Namespace,
-            ]));
-            daemon.WaitUntil(() => new Command("curl", "-sf", "--unix-socket", Socket, "http://d/_ping").Run().ExitCode == 0, "API");
-            return daemon;
-        }
     }
 }

@@ -2,7 +2,7 @@
 # deps.sh [build]: install the Debian packages that building (and, without "build", testing) needs and that are missing.
 set -eu
 build="gcc make libc6-dev zlib1g-dev libsqlite3-dev libseccomp-dev tar gzip iproute2 util-linux procps"
-tests="busybox-static curl psmisc strace skopeo containerd runc crun containernetworking-plugins nftables ca-certificates libcap2-bin attr python3-grpcio python3-httpx python3-h2 nghttp2-client"
+tests="busybox-static curl psmisc strace skopeo containerd runc crun podman criu containernetworking-plugins nftables ca-certificates libcap2-bin attr python3-grpcio python3-httpx python3-h2 nghttp2-client"
 [ "${1:-}" = build ] && tests=""
 missing=""
 for p in $build $tests; do

@@ -11,6 +11,8 @@ tests/tools/deps.sh || exit 1
 dotnet build tests/Functional -c Debug -v q --nologo || exit 1
 classes=(Runc.CommandLineTests Runc.LeakTests Runc.MountTests Runc.NamespaceTests Runc.NetDeviceTests Runc.NotifyTests Runc.ProcessTests
     Security.RuncCveTests Security.RuncMountCveTests)
+# Debian's crun is built without it.
+"$runtime" checkpoint --help >/dev/null 2>&1 && classes+=(Runc.CheckpointTests)
 arguments=()
 for c in "${classes[@]}"; do arguments+=(-class "AotRuntime.Tests.Functional.$c"); done
 # crun refuses a hybrid machine whose cgroup v2 half has controllers of its own; it sees the v1 half only.

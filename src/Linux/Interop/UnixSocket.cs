@@ -105,35 +105,55 @@ public static unsafe partial class Sys
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static SafeFileHandle? ReceiveDescriptor(SafeFileHandle socket)
     {
+        ReceiveMessage(socket, stackalloc byte[4096], out SafeFileHandle? descriptor);
+        return descriptor;
+    }
+
+    /// <summary>Receives a message and the first descriptor that it carries (SCM_RIGHTS), close-on-exec.</summary>
+    /// <returns>How many bytes came; 0 where the peer hung up.</returns>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static int ReceiveMessage(SafeFileHandle socket, Span<byte> buffer, out SafeFileHandle? descriptor)
+    {
+        // SAFETY: the buffer is pinned for the call, and its length is passed.
+        fixed (byte* text = buffer)
+            return ReceiveMessage(socket, text, buffer.Length, out descriptor);
+    }
+
+    private static int ReceiveMessage(SafeFileHandle socket, byte* text, int length, out SafeFileHandle? descriptor)
+    {
         // struct cmsghdr { size_t len; int level; int type; } and the descriptors, each aligned to eight bytes; room for several,
         // so that a peer that sends more than it should cannot leave them open here.
-        const int room = 16 + 8 * 8;
-        byte* text = stackalloc byte[4096];
+        const int room = 32 + 16 + 8 * 8;
         byte* control = stackalloc byte[room];
-        var vector = new IoVector { Base = text, Length = 4096 };
+        var vector = new IoVector { Base = text, Length = (nuint)length };
         var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = room };
-        // SAFETY: all of the message's buffers live on this stack, with their lengths.
-        while (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) < 0)
+        descriptor = null;
+        // SAFETY: the control buffer lives on this stack, the other is the caller's, both with their lengths.
+        nint received;
+        while ((received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0)
         {
             LinuxException error = LinuxException.Last("recvmsg");
             if (error.Errno != Errno.EINTR)
                 throw error;
         }
-        if (message.ControlLength < 16)
-            return null;
-        nuint length = *(nuint*)control;
-        if (*(int*)(control + 8) != SOL_SOCKET || *(int*)(control + 12) != SCM_RIGHTS || length < 20 || length > message.ControlLength)
-            return null;
-        SafeFileHandle? first = null;
-        for (nuint at = 16; at + 4 <= length; at += 4)
+        // There may be others, such as who has sent it.
+        for (nuint at = 0, end; at + 16 <= message.ControlLength; at += (end + 7) & ~(nuint)7)
         {
-            var handle = new SafeFileHandle(*(int*)(control + at), ownsHandle: true);
-            if (first is null)
-                first = handle;
-            else
-                handle.Dispose();
+            end = *(nuint*)(control + at);
+            if (end < 16 || end > message.ControlLength - at)
+                break;
+            if (*(int*)(control + at + 8) != SOL_SOCKET || *(int*)(control + at + 12) != SCM_RIGHTS)
+                continue;
+            for (nuint fd = at + 16; fd + 4 <= at + end; fd += 4)
+            {
+                var handle = new SafeFileHandle(*(int*)(control + fd), ownsHandle: true);
+                if (descriptor is null)
+                    descriptor = handle;
+                else
+                    handle.Dispose();
+            }
         }
-        return first;
+        return (int)received;
     }
 
     private static SafeFileHandle UnixStream() =>

@@ -257,6 +257,13 @@ internal sealed class ContainerCgroups
         }
     }
 
+    /// <summary>Moves a process into all of them.</summary>
+    public void Join(int pid)
+    {
+        foreach (string directory in Distinct())
+            Write(directory + "/cgroup.procs", pid.ToString(CultureInfo.InvariantCulture));
+    }
+
     /// <summary>Opens the cgroup2 directory that a process is in.</summary>
     public SafeFileHandle OpenUnifiedOf(int pid)
     {

@@ -1,12 +1,11 @@
-using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
+using AotRuntime.Runc.Criu;
 using AotRuntime.Runc.Logging;
-using AotRuntime.Runc.Spec;
 
 namespace AotRuntime.Runc.Commands;
 
-/// <summary><c>checkpoint</c> and <c>restore</c>: known, so that a caller is told why they can't be done, but not there yet.</summary>
+/// <summary><c>checkpoint</c> and <c>restore</c>.</summary>
 internal static class CheckpointCommands
 {
     public static readonly Flag[] CheckpointFlags =
@@ -55,36 +54,37 @@ internal static class CheckpointCommands
     public static int Checkpoint(Globals globals, FlagSet flags)
     {
         WarnRootless();
-        Status status = Container.Load(globals.Root, flags.Args[0]).GetStatus();
+        Container container = Container.Load(globals.Root, flags.Args[0]);
+        Status status = container.GetStatus();
         if (status is Status.Created or Status.Stopped)
             throw new RuncException($"Container cannot be checkpointed in {Container.Name(status)} state");
-        throw Missing(flags);
+        using var options = new CriuOptions(flags);
+        new CriuCheckpoint(container, options, flags.Has("status-fd") ? flags.Number("status-fd") : -1).Run();
+        if (options.IsOn("leave-running") || options.IsOn("pre-dump"))
+            return 0;
+        try
+        {
+            container.Destroy();
+        }
+        catch (RuncException e)
+        {
+            RuncLog.Warn(e.Message);
+        }
+        return 0;
     }
 
     public static int Restore(Globals globals, FlagSet flags)
     {
         WarnRootless();
-        SpecFile.LoadConfig(Path.Combine(flags.Text("bundle"), SpecFile.Config));
-        if (Directory.Exists(State.StateStore.DirectoryOf(globals.Root, flags.Args[0])))
-            throw new RuncException("container with given ID already exists");
-        throw Missing(flags);
+        if (globals.SystemdCgroup)
+            throw new RuncException("systemd cgroup driver is not supported");
+        using var options = new CriuOptions(flags);
+        return StartCommands.Start(globals, flags, createOnly: false, options);
     }
 
     private static void WarnRootless()
     {
         if (Rootlessness.Detect())
             RuncLog.Warn("runc checkpoint is untested with rootless containers");
-    }
-
-    private static RuncException Missing(FlagSet flags)
-    {
-        if (flags.Text("page-server") is { Length: > 0 } server && (server.LastIndexOf(':') is var colon && (colon <= 0 || colon == server.Length - 1)))
-            return new RuncException("Use --page-server ADDRESS:PORT to specify page server");
-        foreach (string directory in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'))
-        {
-            if (directory.StartsWith('/') && File.Exists(directory + "/criu"))
-                return new RuncException("checkpoint and restore are not supported by this runtime");
-        }
-        return new RuncException("CRIU version check failed: exec: \"criu\": executable file not found in $PATH");
     }
 }

@@ -55,7 +55,7 @@ internal static class FeaturesCommand
             json.WriteEndObject();
             json.WriteStartObject("annotations");
             json.WriteString("io.github.seccomp.libseccomp.version", SeccompFilter.Version);
-            json.WriteString("org.opencontainers.runc.checkpoint.enabled", "false");
+            json.WriteString("org.opencontainers.runc.checkpoint.enabled", "true");
             json.WriteString("org.opencontainers.runc.commit", "aotruntime");
             json.WriteString("org.opencontainers.runc.version", RuncRole.Version);
             json.WriteEndObject();

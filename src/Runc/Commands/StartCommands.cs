@@ -1,6 +1,7 @@
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
+using AotRuntime.Runc.Criu;
 using AotRuntime.Runc.Tracing;
 
 namespace AotRuntime.Runc.Commands;
@@ -79,34 +80,37 @@ internal static class StartCommands
         }
     }
 
+    /// <summary>Makes a container as the flags say it, or brings one back.</summary>
+    internal static int Start(Globals globals, FlagSet flags, bool createOnly, CriuOptions? restore) => ContainerStarter.Run(new StartOptions
+    {
+        Root = globals.Root,
+        Id = flags.Args[0],
+        Bundle = flags.Text("bundle"),
+        CreateOnly = createOnly,
+        Detach = flags.IsOn("detach"),
+        Keep = flags.IsOn("keep"),
+        NoSubreaper = flags.IsOn("no-subreaper"),
+        NoPivot = flags.IsOn("no-pivot"),
+        NoNewKeyring = flags.IsOn("no-new-keyring"),
+        PidFile = CommandLine.Absolute(flags.Text("pid-file")),
+        ConsoleSocket = CommandLine.Absolute(flags.Text("console-socket")),
+        PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
+        PreserveFds = flags.Number("preserve-fds"),
+        RootlessCgroups = !globals.NoCgroups && globals.RootlessCgroups(),
+        NoCgroups = globals.NoCgroups,
+        Restore = restore,
+    });
+
     private static int Begin(string command, Globals globals, FlagSet flags, bool createOnly)
     {
         if (globals.SystemdCgroup)
             throw new RuncException($"runc {command} failed: systemd cgroup driver is not supported");
-        string bundle = flags.Text("bundle");
         try
         {
             string timeline = CommandLine.Absolute(flags.Text("trace"));
             if (globals.Trace || timeline.Length > 0)
                 Trace.Begin(timeline);
-            return ContainerStarter.Run(new StartOptions
-            {
-                Root = globals.Root,
-                Id = flags.Args[0],
-                Bundle = bundle,
-                CreateOnly = createOnly,
-                Detach = flags.IsOn("detach"),
-                Keep = flags.IsOn("keep"),
-                NoSubreaper = flags.IsOn("no-subreaper"),
-                NoPivot = flags.IsOn("no-pivot"),
-                NoNewKeyring = flags.IsOn("no-new-keyring"),
-                PidFile = CommandLine.Absolute(flags.Text("pid-file")),
-                ConsoleSocket = CommandLine.Absolute(flags.Text("console-socket")),
-                PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
-                PreserveFds = flags.Number("preserve-fds"),
-                RootlessCgroups = !globals.NoCgroups && globals.RootlessCgroups(),
-                NoCgroups = globals.NoCgroups,
-            });
+            return Start(globals, flags, createOnly, restore: null);
         }
         catch (RuncException e)
         {

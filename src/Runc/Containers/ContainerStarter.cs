@@ -1,6 +1,7 @@
 using System.Globalization;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
+using AotRuntime.Runc.Criu;
 using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Plan;
 using AotRuntime.Runc.Resctrl;
@@ -33,6 +34,8 @@ internal sealed class StartOptions
     public bool RootlessCgroups;
     /// <summary>Whether there are to be no cgroups at all; what the spec says of them does not count then.</summary>
     public bool NoCgroups;
+    /// <summary>The processes come from images, not from the spec; null for a start.</summary>
+    public CriuOptions? Restore;
 }
 
 /// <summary>Makes a container and starts it.</summary>
@@ -114,6 +117,9 @@ internal sealed class ContainerStarter
             Trace.Step("seccomp filter");
             _seccomp = SeccompCache.Prepare(_linux.Seccomp, _options.Root);
             _notify?.MakeDirectory();
+            // What is restored has long said that it is ready, and to a socket that is gone.
+            if (_options.Restore is not null)
+                _notify = null;
             if (!_options.CreateOnly)
                 _notify?.Listen();
             Trace.Step("state");
@@ -132,10 +138,13 @@ internal sealed class ContainerStarter
                 Launcher.CatchSignals();
             if (!Detached && !_options.NoSubreaper)
                 Sys.Prctl(Sys.PR_SET_CHILD_SUBREAPER, 1);
-            Launch(session, io, rootfs);
+            if (_options.Restore is null)
+                Launch(session, io, rootfs);
+            else
+                Restore(session, io);
             io.ReceiveTerminal();
             ProcessSetup.WritePidFile(_options.PidFile, session.Pid);
-            if (!_options.CreateOnly)
+            if (!_options.CreateOnly && _options.Restore is null)
                 Poststart(session.Pid);
             Trace.Step(_options.CreateOnly ? "created" : "started");
             Trace.Write();
@@ -225,6 +234,7 @@ internal sealed class ContainerStarter
             RootlessCgroups = _options.RootlessCgroups,
             OwnPidNamespace = InitPlan.IsNew(_linux, "pid"),
             NoNewKeyring = _options.NoNewKeyring,
+            Descriptors = _spec.Process!.Terminal ? null : ProcLinks.StreamsOf("self"),
             Defaults = ProcessSetup.Defaults(_spec.Process!),
             Personality = _linux.Personality is { } personality ? new PersonalitySpec { Domain = personality.Domain } : null,
             MemoryPolicy = _linux.MemoryPolicy,
@@ -244,7 +254,7 @@ internal sealed class ContainerStarter
     /// </summary>
     private void MakeEarlyCgroups()
     {
-        _late = _cgroups!.HasV1 && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
+        _late = _cgroups!.HasV1 && _options.Restore is null && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
         if (_options.NoCgroups || (_late && !_cgroups.HasV2))
             return;
         StateStore.Save(_directory, _state!);
@@ -315,6 +325,20 @@ internal sealed class ContainerStarter
         }
         Converse(session);
     }
+
+    private void Restore(LaunchSession session, ProcessIo io) => new CriuRestore(_options.Restore!, new CriuRestorePlan
+    {
+        Spec = _spec,
+        State = _state!,
+        Cgroups = _cgroups!,
+        Io = io,
+        Directory = _directory,
+        Restored = pid =>
+        {
+            session.Adopt(pid);
+            SaveRunning(pid);
+        },
+    }).Run();
 
     private List<string> Environment(ProcessIo io)
     {

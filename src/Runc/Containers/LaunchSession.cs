@@ -39,6 +39,14 @@ internal sealed class LaunchSession : IDisposable
         _childSocket.Dispose();
     }
 
+    /// <summary>Takes a child that somebody else has made for the one that was launched.</summary>
+    /// <exception cref="RuncException">It has ended.</exception>
+    public void Adopt(int pid)
+    {
+        Pid = pid;
+        PidFd = Sys.PidFdOpen(pid) ?? throw new RuncException("container init exited prematurely");
+    }
+
     /// <summary>The next message; null once the child has executed its program, or ended.</summary>
     /// <exception cref="RuncException">The child reports an error.</exception>
     public SyncKind? Next()

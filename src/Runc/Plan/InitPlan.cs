@@ -144,6 +144,10 @@ internal static class InitPlan
         }
     }
 
+    /// <summary>The devices that a container has: nodes, or with a user namespace the host's, bound.</summary>
+    public static IEnumerable<string> DevicePaths(LinuxSpec linux) =>
+        DefaultDevices.Select(d => d.Path).Union((linux.Devices ?? []).Select(d => d.Path));
+
     public static bool HasNamespace(LinuxSpec linux, string type) => Find(linux, type) is not null;
 
     public static bool IsNew(LinuxSpec linux, string type) => Find(linux, type) is { } ns && string.IsNullOrEmpty(ns.Path);
@@ -332,7 +336,8 @@ internal static class InitPlan
         }
     }
 
-    private static void Mount(PlanWriter plan, PlannedMount mount)
+    /// <summary>One mount below the rootfs.</summary>
+    public static void Mount(PlanWriter plan, PlannedMount mount)
     {
         MountFlags f = mount.Flags;
         plan.Op(PlanOp.Mount).Text(mount.Source).Text(mount.Target).Text(mount.Type).U64(f.Flags).U64(f.Cleared).Text(f.Data)

@@ -29,6 +29,8 @@ internal sealed class ContainerState
     public bool NoNewKeyring { get; set; }
     /// <summary>Whether the timeline of its start is kept beside this file.</summary>
     public bool Trace { get; set; }
+    /// <summary>What the standard streams lead to ("pipe:[4711]"); null for a terminal of the container's own.</summary>
+    public List<string>? Descriptors { get; set; }
     public SeccompState? Seccomp { get; set; }
     public ResctrlState? Resctrl { get; set; }
     /// <summary>What processes of exec take over from the first one, where their own description says nothing.</summary>

@@ -74,13 +74,14 @@ internal static class StateStore
         }
         try
         {
+            Criu.CriuRestore.RemoveRoot(directory);
             Directory.Delete(directory, recursive: true);
         }
         catch (DirectoryNotFoundException)
         {
             return;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or LinuxException)
         {
             throw new RuncException($"unable to remove container state dir: {e.Message}", e);
         }

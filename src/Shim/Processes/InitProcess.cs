@@ -14,14 +14,20 @@ internal sealed class InitProcess(string id, string bundle, string rootfs, RuncR
     public const string PidFile = "init.pid";
 
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(10);
+    private const int KilledStatus = 128 + Sys.SIGKILL;
+    private readonly TaskCompletionSource<ProcessExit> _restoredExit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string _checkpoint = "";
 
     /// <summary>The runtime that the container is in.</summary>
     public RuncRuntime Runtime => runtime;
 
     /// <summary>Creates the container; its process waits to be started.</summary>
+    /// <param name="loop">Relays its streams.</param>
+    /// <param name="ns">containerd's namespace.</param>
+    /// <param name="checkpoint">Images to restore it from at the start: until then there is nothing but its streams. Empty for none.</param>
     /// <returns>The promise of the process's exit.</returns>
     /// <exception cref="RpcException">The runtime refused, in its words.</exception>
-    public async Task<Task<ProcessExit>> CreateAsync(IoLoop loop, string ns)
+    public async Task<Task<ProcessExit>> CreateAsync(IoLoop loop, string ns, string checkpoint)
     {
         using Reaper.Scope scope = reaper.Watch();
         try
@@ -31,6 +37,11 @@ internal sealed class InitProcess(string id, string bundle, string rootfs, RuncR
         catch (Exception e) when (e is IOException or ShimException or UnauthorizedAccessException)
         {
             throw Failed($"failed to create init process I/O: {e.Message}");
+        }
+        if (checkpoint.Length > 0)
+        {
+            _checkpoint = checkpoint;
+            return _restoredExit.Task;
         }
         string pidFile = Path.Combine(bundle, PidFile);
         RuncResult result = await runtime.CreateAsync(
@@ -57,11 +68,35 @@ internal sealed class InitProcess(string id, string bundle, string rootfs, RuncR
             throw Failed("cannot start a deleted process");
         if (Status != Status.Created)
             throw Failed(Status == Status.Stopped ? "cannot start a stopped process" : "cannot start a running process");
+        if (_checkpoint.Length > 0)
+        {
+            await RestoreAsync().ConfigureAwait(false);
+            Status = Status.Running;
+            return;
+        }
         RuncResult result = await runtime.StartAsync(Id).ConfigureAwait(false);
         if (!result.Succeeded)
             throw Failed(runtime.Error("OCI runtime start failed", result));
         Status = Status.Running;
     }
+
+    private async Task RestoreAsync()
+    {
+        using Reaper.Scope scope = reaper.Watch();
+        string pidFile = Path.Combine(bundle, PidFile);
+        RuncResult result = await runtime.RestoreAsync(
+            Id, bundle, _checkpoint, WorkPath, pidFile, Stdio!.ConsoleSocketPath, options.NoPivotRoot, Stdio.Inherited).ConfigureAwait(false);
+        if (!result.Succeeded)
+            throw Failed(runtime.Error("OCI runtime restore failed", result));
+        Stdio.Started();
+        Pid = ReadPid(pidFile, "container");
+        _ = PassOnAsync(scope.Claim(Pid));
+
+        async Task PassOnAsync(Task<ProcessExit> exit) => _restoredExit.SetResult(await exit.ConfigureAwait(false));
+    }
+
+    /// <summary>Where criu's own files go, its log among them.</summary>
+    private string WorkPath => options.CriuWorkPath.Length > 0 ? options.CriuWorkPath : Path.Combine(bundle, "criu-work");
 
     /// <summary>Freezes all processes of the container. With the gate held.</summary>
     public async Task PauseAsync()
@@ -127,7 +162,7 @@ internal sealed class InitProcess(string id, string bundle, string rootfs, RuncR
     {
         if (Status is not (Status.Running or Status.Paused))
             throw Failed($"cannot checkpoint a task in {Word} state");
-        List<string> flags = ["--image-path", path, "--work-path", checkpoint.WorkPath.Length > 0 ? checkpoint.WorkPath : Path.Combine(bundle, "criu-work")];
+        List<string> flags = ["--image-path", path, "--work-path", checkpoint.WorkPath.Length > 0 ? checkpoint.WorkPath : WorkPath];
         if (checkpoint.ParentPath.Length > 0)
             flags.AddRange(["--parent-path", checkpoint.ParentPath]);
         if (checkpoint.OpenTcp)
@@ -167,6 +202,8 @@ internal sealed class InitProcess(string id, string bundle, string rootfs, RuncR
             throw Failed("failed to delete task" + message);
         Stdio?.Dispose();
         Unmount();
+        if (_checkpoint.Length > 0 && Pid == 0)
+            _restoredExit.TrySetResult(new ProcessExit(0, KilledStatus, DateTimeOffset.UtcNow));
         Deleted = true;
         return undrained;
     }

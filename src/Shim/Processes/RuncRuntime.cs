@@ -101,6 +101,17 @@ internal sealed class RuncRuntime
 
     public Task<RuncResult> CheckpointAsync(string id, IEnumerable<string> options) => RunAsync(["checkpoint", .. options, id]);
 
+    public Task<RuncResult> RestoreAsync(string id, string bundle, string images, string work, string pidFile, string? consoleSocket, bool noPivot, RuncStdio? stdio)
+    {
+        List<string> args = ["restore", "--image-path", images, "--work-path", work, "--bundle", bundle, "--pid-file", pidFile, "--detach", "--no-subreaper"];
+        if (consoleSocket is not null)
+            args.AddRange(["--console-socket", consoleSocket]);
+        if (noPivot)
+            args.Add("--no-pivot");
+        args.Add(id);
+        return RunAsync(args, stdio);
+    }
+
     public Task<RuncResult> KillAsync(string id, int signal, bool all)
     {
         string number = signal.ToString(CultureInfo.InvariantCulture);

@@ -51,8 +51,6 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
 
     private async RpcAnswer<CreateTaskResponse> CreateAsync(CreateTaskRequest request)
     {
-        if (request.Checkpoint.Length > 0)
-            throw new RpcException(RpcStatus.Unimplemented, "restoring a checkpoint is not supported: not implemented");
         lock (_lock)
         {
             if (_containers.ContainsKey(request.Id) || !_creating.Add(request.Id))
@@ -64,11 +62,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
             lock (_lock)
                 _containers.Add(request.Id, container);
             events.Create(request, container.Init.Pid);
-            if (CgroupPaths.OfProcess(container.Init.Pid) is { } cgroups)
-            {
-                container.Cgroups = cgroups;
-                container.Oom = new OomWatcher(cgroups, _loop, () => events.Oom(request.Id));
-            }
+            WatchCgroups(container);
             _ = FollowInitAsync(container, exit);
             return new CreateTaskResponse { Pid = (uint)container.Init.Pid };
         }
@@ -77,6 +71,15 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
             lock (_lock)
                 _creating.Remove(request.Id);
         }
+    }
+
+    private void WatchCgroups(Container container)
+    {
+        // A container to be restored has no process yet.
+        if (container.Init.Pid == 0 || container.Cgroups is not null || CgroupPaths.OfProcess(container.Init.Pid) is not { } cgroups)
+            return;
+        container.Cgroups = cgroups;
+        container.Oom = new OomWatcher(cgroups, _loop, () => events.Oom(container.Id));
     }
 
     private async Task<(Container Container, Task<ProcessExit> Exit)> NewContainerAsync(CreateTaskRequest request)
@@ -113,7 +116,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         var init = new InitProcess(request.Id, request.Bundle, rootfs, runtime, options, _reaper, paths);
         try
         {
-            Task<ProcessExit> exit = await init.CreateAsync(_loop, ns).ConfigureAwait(false);
+            Task<ProcessExit> exit = await init.CreateAsync(_loop, ns, request.Checkpoint).ConfigureAwait(false);
             return (new Container(request.Id, request.Bundle, init, options), exit);
         }
         catch (Exception)
@@ -169,6 +172,7 @@ internal sealed class TaskService(string ns, TaskEvents events, ILogger log, Act
         using (await EnterAsync(process).ConfigureAwait(false))
         {
             await container.Init.StartAsync().ConfigureAwait(false);
+            WatchCgroups(container);
             events.Start(container.Id, process.Pid);
         }
         return new StartResponse { Pid = (uint)process.Pid };

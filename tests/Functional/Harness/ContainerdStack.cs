@@ -29,8 +29,7 @@ internal sealed class ContainerdStack : IDisposable
         _containerd = Path.Combine(bin, "containerd");
         File.CreateSymbolicLink(_containerd, containerd);
         File.CreateSymbolicLink(Path.Combine(bin, "containerd-shim-runc-v2"), shim);
-        File.WriteAllText(Path.Combine(bin, "runc"), $"#!/bin/sh\necho \"$@\" >>{Dir.File("runtime.log")}\nexec {runtime} \"$@\"\n");
-        File.SetUnixFileMode(Path.Combine(bin, "runc"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Recorded("runc", runtime);
         _path = $"{bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         File.WriteAllText(Dir.File("config.toml"),
             $"""
@@ -57,7 +56,19 @@ internal sealed class ContainerdStack : IDisposable
     public Daemon Daemon => _daemon;
 
     /// <summary>The command lines that the runtime was called with.</summary>
-    public string RuntimeCalls => File.Exists(Dir.File("runtime.log")) ? File.ReadAllText(Dir.File("runtime.log")) : "";
+    public string RuntimeCalls => CallsOf("runc");
+
+    /// <summary>Those of a program that <see cref="Recorded"/> gave a name.</summary>
+    public string CallsOf(string name) => File.Exists(Dir.File(name + ".log")) ? File.ReadAllText(Dir.File(name + ".log")) : "";
+
+    /// <summary>Puts a program under a name on the daemon's PATH, and notes each of its command lines; gives the path of that name.</summary>
+    public string Recorded(string name, string program)
+    {
+        string file = Dir.File("bin/" + name);
+        File.WriteAllText(file, $"#!/bin/sh\necho \"$@\" >>{Dir.File(name + ".log")}\nexec {program} \"$@\"\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return file;
+    }
 
     /// <summary>The shims that serve.</summary>
     public IEnumerable<int> Shims => Leftovers.Processes()
