@@ -77,7 +77,7 @@ public class Http1LimitTests
         foreach (TransportConnection connection in connections)
             await connection.DisposeAsync();
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Theory]
@@ -109,7 +109,7 @@ public class Http1LimitTests
             Assert.True((await stream!.Input.ReadAtLeastAsync(1000, Token)).IsCompleted);
         await stream!.Output.WriteAsync("still here"u8.ToArray(), Token);
         await stream.Output.CompleteAsync();
-        Assert.Equal("still here", await heard.Task.WaitAsync(TimeSpan.FromSeconds(10), Token));
+        Assert.Equal("still here", await heard.Task.WaitAsync(TimeSpan.FromSeconds(60), Token));
         if (clientFirst)
         {
             ReadResult rest = await stream.Input.ReadAtLeastAsync(1000, Token);
@@ -117,7 +117,7 @@ public class Http1LimitTests
         }
         await stream.DisposeAsync();
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public class Http1LimitTests
         await using (HttpResponse response = await client.SendAsync(new HttpRequest { Target = "/" }, Token))
             Assert.Equal($"{Environment.ProcessId}", await response.ReadTextAsync(cancellationToken: Token));
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Fact]

@@ -260,7 +260,7 @@ public class Http1ServerTests
         Assert.Equal("1\r\nx\r\n", await raw.ReadUntilAsync("x\r\n"));
         // And the client's end cancels the handler, else this would wait for ever.
         await raw.Client.DisposeAsync();
-        await raw.Serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await raw.Serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -358,8 +358,8 @@ public class Http1ServerTests
                 await exchange.ReadBodyAsync();
             }, options);
         await still.SendAsync("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
-        await still.Serving.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
-        await aborted.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await still.Serving.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await aborted.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
         await using Raw slow = new(
             async exchange =>
@@ -476,7 +476,7 @@ public class Http1ServerTests
         await raw.SendAsync("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");
         await raw.SendAsync("x");
         await raw.Client.DisposeAsync();
-        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -485,12 +485,12 @@ public class Http1ServerTests
         HttpServerOptions options = new() { HeaderTimeout = TimeSpan.FromMilliseconds(300), IdleTimeout = TimeSpan.FromMilliseconds(600) };
         await using Raw slow = new(Ok, options);
         await slow.SendAsync("GET / HT");
-        await slow.Serving.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await slow.Serving.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
         await using Raw idle = new(Ok, options);
         await idle.SendAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
         await idle.ReadUntilAsync("OK");
-        await idle.Serving.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await idle.Serving.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -513,7 +513,7 @@ public class Http1ServerTests
         Assert.True(ended.IsCompleted && ended.Buffer.IsEmpty);
         Assert.False(running.IsCompleted);
         finish.SetResult();
-        await running.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await running.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         ReadResult response = await busy.Input.ReadAtLeastAsync(1000, TestContext.Current.CancellationToken);
         string text = Encoding.ASCII.GetString(response.Buffer.ToArray());
         Assert.EndsWith("done", text);

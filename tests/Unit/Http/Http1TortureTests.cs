@@ -196,7 +196,7 @@ public class Http1TortureTests
             }
         }));
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(20), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
         Assert.False(File.Exists(path));
     }
 }

@@ -178,7 +178,7 @@ public class HttpClientTests
         }
         // A connection that is not kept ends with the response, one that is when the client is disposed of.
         bool kept = await Task.WhenAny(ended.Task, Task.Delay(200, Token)) != ended.Task;
-        return (await heard.Task.WaitAsync(TimeSpan.FromSeconds(10), Token), status, kept);
+        return (await heard.Task.WaitAsync(TimeSpan.FromSeconds(60), Token), status, kept);
 
         async Task ServeAsync(TransportConnection far)
         {
@@ -409,7 +409,7 @@ public class HttpClientTests
             await Task.Delay(Timeout.Infinite, exchange.Aborted);
         }));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await client.SendAsync(new HttpRequest { Target = "/" }, source.Token));
-        await gone.Task.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await gone.Task.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Fact]

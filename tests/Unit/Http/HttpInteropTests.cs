@@ -22,7 +22,7 @@ public sealed class HttpInteropTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await Task.WhenAll(_serving).WaitAsync(TimeSpan.FromSeconds(20));
+        await Task.WhenAll(_serving).WaitAsync(TimeSpan.FromSeconds(60));
         _stopping.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

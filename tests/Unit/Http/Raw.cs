@@ -28,7 +28,7 @@ internal sealed class Raw : IAsyncDisposable
     /// <summary>Reads until what was read ends with <paramref name="end"/>.</summary>
     public async Task<string> ReadUntilAsync(string end)
     {
-        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
         StringBuilder all = new();
         while (true)
         {
@@ -53,7 +53,7 @@ internal sealed class Raw : IAsyncDisposable
     /// <summary>Reads to the connection's end.</summary>
     public async Task<string> ReadToEndAsync()
     {
-        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
         StringBuilder all = new();
         while (true)
         {
@@ -77,7 +77,7 @@ internal sealed class Raw : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _client.DisposeAsync();
-        await Serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await Serving.WaitAsync(TimeSpan.FromSeconds(60));
         _stopping.Dispose();
     }
 }

@@ -32,7 +32,7 @@ public sealed class TlsListenerTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         _stopping.Cancel();
-        await _serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await _serving.WaitAsync(TimeSpan.FromSeconds(60));
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -175,7 +175,7 @@ public sealed class TlsListenerTests : IAsyncLifetime
                 Assert.Equal($"1 /{i}", await response.ReadTextAsync(cancellationToken: Token));
             }
         }
-        Assert.StartsWith($"CONNECT {_address} HTTP/1.1\r\n", await relaying.WaitAsync(TimeSpan.FromSeconds(10), Token));
+        Assert.StartsWith($"CONNECT {_address} HTTP/1.1\r\n", await relaying.WaitAsync(TimeSpan.FromSeconds(60), Token));
 
         async Task<string> RelayAsync()
         {

@@ -248,7 +248,7 @@ public sealed class TransportTests : IDisposable
             Assert.Equal(large, await response.ReadBodyAsync(cancellationToken: Token));
         }
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Theory]

@@ -39,7 +39,7 @@ public sealed class GrpcInteropTests
         await client.WaitForExitAsync(Token);
         Assert.Equal("ok\n", output + await error);
         stopping.Cancel();
-        await serving.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        await serving.WaitAsync(TimeSpan.FromSeconds(60), Token);
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class GrpcNetClientTests : IAsyncDisposable
     {
         _channel.Dispose();
         await _stopping.CancelAsync();
-        await _serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await _serving.WaitAsync(TimeSpan.FromSeconds(60));
         _stopping.Dispose();
     }
 

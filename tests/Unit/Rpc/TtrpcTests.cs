@@ -50,7 +50,7 @@ public class TtrpcTests
 
     private static async Task<(TtrpcFrame Frame, byte[] Body)> ReadFrameAsync(PipeReader input)
     {
-        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(10));
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
         while (true)
         {
             ReadResult result = await input.ReadAsync(patience.Token);
@@ -262,10 +262,10 @@ public class TtrpcTests
         Task serving = new TtrpcServer(table).ServeAsync(server, stopping.Token);
         await using TtrpcChannel channel = new(_ => ValueTask.FromResult(client), "memory", TtrpcOptions.Default);
         Task call = channel.UnaryAsync(ShimTaskMethods.V2.Shutdown, new ShutdownRequest()).AsTask();
-        await started.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await started.Task.WaitAsync(TimeSpan.FromSeconds(60));
         stopping.Cancel();
         go.SetResult();
-        await call.WaitAsync(TimeSpan.FromSeconds(10));
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await call.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 }

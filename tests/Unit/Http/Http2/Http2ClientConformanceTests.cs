@@ -31,7 +31,7 @@ public class Http2ClientConformanceTests
         (Http2Peer server, Task<HttpResponse> response) = await RequestAsync();
         await breach(server);
         Assert.Equal(code, (await server.ExpectAsync(GoAway)).Error);
-        await Assert.ThrowsAnyAsync<IOException>(async () => await response.WaitAsync(TimeSpan.FromSeconds(10)));
+        await Assert.ThrowsAnyAsync<IOException>(async () => await response.WaitAsync(TimeSpan.FromSeconds(60)));
         await server.DisposeAsync();
     }
 
@@ -43,7 +43,7 @@ public class Http2ClientConformanceTests
         Assert.Equal((RstStream, 1, ProtocolError), (reset.Type, reset.StreamId, reset.Error));
         await Assert.ThrowsAnyAsync<IOException>(async () =>
         {
-            HttpResponse head = await response.WaitAsync(TimeSpan.FromSeconds(10));
+            HttpResponse head = await response.WaitAsync(TimeSpan.FromSeconds(60));
             Assert.True(arrives);
             await head.ReadBodyAsync();
         });
@@ -146,9 +146,9 @@ public class Http2ClientConformanceTests
         await server.HeadersAsync(1, server.Block(":status:413"), end: false);
         await server.DataAsync(1, "too much", end: true);
         await server.SendAsync(RstStream, Http2Flags.None, 1, new byte[4]);
-        HttpResponse arrived = await response.WaitAsync(TimeSpan.FromSeconds(10));
+        HttpResponse arrived = await response.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal((413, "too much"), (arrived.StatusCode, await arrived.ReadTextAsync()));
-        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10)); // and the body's writer is told
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(60)); // and the body's writer is told
         await server.DisposeAsync();
     }
 

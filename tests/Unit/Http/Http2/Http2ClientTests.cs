@@ -168,7 +168,7 @@ public class Http2ClientTests
         await far.DisposeAsync();
         await client.DisposeAsync();
         begun.SendHead();
-        Http2StreamException lost = await Assert.ThrowsAsync<Http2StreamException>(() => begun.Arrived.WaitAsync(TimeSpan.FromSeconds(10)));
+        Http2StreamException lost = await Assert.ThrowsAsync<Http2StreamException>(() => begun.Arrived.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.True(lost.NotProcessed);
     }
 

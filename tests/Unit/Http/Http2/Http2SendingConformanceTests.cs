@@ -188,7 +188,7 @@ public class Http2SendingConformanceTests
         await Send(target, WindowUpdate, None, 1, 0x7f, 0xff, 0xff, 0xff); // resets it
         // More than any window of the connection: without credit for it the connection would have to end.
         int credit = 65_535;
-        await Task.WhenAll(SendAsync(), CreditAsync()).WaitAsync(TimeSpan.FromSeconds(20));
+        await Task.WhenAll(SendAsync(), CreditAsync()).WaitAsync(TimeSpan.FromSeconds(60));
 
         async Task SendAsync()
         {

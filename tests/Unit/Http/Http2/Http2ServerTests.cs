@@ -136,7 +136,7 @@ public class Http2ServerTests
         (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(Ok, greet: false);
         await peer.SendRawAsync([.. Http2Frame.Preface, .. frames.SelectMany(f => f)]);
         Assert.Equal(code, (await peer.ExpectAsync(Http2FrameType.GoAway)).Error.ToString());
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Theory]
@@ -280,9 +280,9 @@ public class Http2ServerTests
             await Assert.ThrowsAnyAsync<IOException>(async () => await exchange.RequestBody.ReadAsync());
         });
         await peer.HeadersAsync(1, peer.Request("POST", "/slow"), end: false);
-        await started.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await started.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await peer.SendAsync(Http2FrameType.RstStream, 1, (uint)Http2ErrorCode.Cancel);
-        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await peer.HeadersAsync(3, peer.Request("GET", "/other"), end: true);
         Assert.Equal("OK", (await peer.ResponseAsync(3)).Body);
     }
@@ -403,7 +403,7 @@ public class Http2ServerTests
         int ends = 0;
         while (ends < 2)
             ends += (await peer.ExpectAsync(Http2FrameType.Data)).Ends ? 1 : 0;
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -416,9 +416,9 @@ public class Http2ServerTests
             await Task.Delay(Timeout.Infinite, exchange.Aborted).ContinueWith(_ => cancelled.TrySetResult(), TaskScheduler.Default);
         });
         await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
-        await started.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await started.Task.WaitAsync(TimeSpan.FromSeconds(60));
         peer.Transport.Abort();
-        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10));
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 }

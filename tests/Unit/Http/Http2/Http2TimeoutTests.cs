@@ -54,7 +54,7 @@ public class Http2TimeoutTests
     {
         (Http2Peer peer, Task serving) = await Http2Peer.ConnectAsync(Hang, new HttpServerOptions { Http2 = new Http2Options { SettingsTimeout = s_short } });
         Assert.Equal(Http2ErrorCode.SettingsTimeout, (await peer.ExpectAsync(Http2FrameType.GoAway)).Error);
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -82,8 +82,8 @@ public class Http2TimeoutTests
         Pass(time);
         await peer.ExpectAsync(Http2FrameType.Ping);
         Pass(time); // the fourth is not answered
-        await gone.Task.WaitAsync(TimeSpan.FromSeconds(10));
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await gone.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public class Http2TimeoutTests
         Http2Peer.Received ping = await peer.ExpectAsync(Http2FrameType.Ping);
         await peer.SendAsync(Http2FrameType.Ping, Http2Flags.Ack, 0, ping.Payload);
         Assert.Equal(1, (await peer.ExpectAsync(Http2FrameType.GoAway)).Payload[3]);
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public class Http2TimeoutTests
         Assert.Equal(Http2ErrorCode.NoError, (await peer.ExpectAsync(Http2FrameType.GoAway)).Error);
         Assert.False(serving.IsCompleted);
         Pass(time);
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public class Http2TimeoutTests
         await peer.HeadersAsync(1, peer.Request("GET", "/"), end: true);
         Assert.Equal("200", (await peer.ResponseAsync(1)).Head[":status"]);
         await peer.SendAsync(Http2FrameType.Ping, Http2Flags.Ack, 0, ping.Payload);
-        await serving.WaitAsync(TimeSpan.FromSeconds(10));
+        await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     [Theory]
