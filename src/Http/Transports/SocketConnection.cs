@@ -9,6 +9,9 @@ namespace AotRuntime.Http;
 /// <summary>A connected stream socket on an <see cref="IoLoop"/>, which tells its two halves when they may go on.</summary>
 internal sealed class SocketConnection : TransportConnection, IIoWatcher
 {
+    /// <summary>What a unix socket may hold for its reader; the kernel takes less where its limit (net.core.wmem_max) is lower.</summary>
+    private const int UnixSendBuffer = 512 * 1024;
+
     private readonly Socket _socket;
     private readonly SocketReceiver _receiver;
     private readonly SocketSender _sender;
@@ -26,6 +29,8 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
         {
             Peer = ReadPeer(socket);
             RemoteAddress = "@";
+            // The kernel tells of room when three quarters are free (unix_writable): the reader must have enough in the rest until more comes.
+            socket.SendBufferSize = UnixSendBuffer;
         }
         else
         {

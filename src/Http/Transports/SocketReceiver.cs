@@ -24,7 +24,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     private const int MuchBuffer = MaxBuffer / 2;
 
     /// <summary>What is received ahead of the reader at most. A thread is called to it when half of that is used up: not for each buffer.</summary>
-    private const int MaxAhead = 256 * 1024;
+    private const int MaxAhead = 512 * 1024;
 
     private readonly Lock _gate = new();
     private ManualResetValueTaskSourceCore<ReadResult> _core;

@@ -44,9 +44,9 @@ internal static class GrpcFraming
         writer.Write(packed.GetBuffer().AsSpan(0, (int)packed.Length));
     }
 
-    /// <summary>Reads the next message, or null at the end.</summary>
+    /// <summary>Reads the next message, or null at the end. With <paramref name="large"/>, a large message's data is valid until the next is read.</summary>
     /// <exception cref="RpcException">The message is too long, cut off, compressed in an unknown way, or not what the parser expects.</exception>
-    public static async ValueTask<IMessage?> ReadAsync(PipeReader reader, MessageParser parser, int limit, string? encoding, CancellationToken cancellationToken)
+    public static async ValueTask<IMessage?> ReadAsync(PipeReader reader, MessageParser parser, int limit, string? encoding, CancellationToken cancellationToken, GrpcLargeMessages? large = null)
     {
         while (true)
         {
@@ -54,7 +54,7 @@ internal static class GrpcFraming
             ReadOnlySequence<byte> buffer = result.Buffer;
             if (TryTake(ref buffer, limit, out byte flag, out ReadOnlySequence<byte> body))
             {
-                IMessage message = Parse(body, flag, parser, limit, encoding);
+                IMessage message = Parse(body, flag, parser, limit, encoding, large);
                 reader.AdvanceTo(buffer.Start);
                 return message;
             }
@@ -85,13 +85,13 @@ internal static class GrpcFraming
         return true;
     }
 
-    private static IMessage Parse(in ReadOnlySequence<byte> body, byte flag, MessageParser parser, int limit, string? encoding)
+    private static IMessage Parse(in ReadOnlySequence<byte> body, byte flag, MessageParser parser, int limit, string? encoding, GrpcLargeMessages? large)
     {
         try
         {
             return flag switch
             {
-                0 => parser.ParseFrom(body),
+                0 => large is null ? parser.ParseFrom(body) : large.Parse(body, parser),
                 1 when encoding == "gzip" => parser.ParseFrom(Inflate(body, limit)),
                 1 => throw new RpcException(RpcStatus.Internal, "grpc: compressed flag set with identity or empty encoding"),
                 _ => throw new RpcException(RpcStatus.Internal, $"grpc: received unexpected payload format {flag}"),

@@ -25,8 +25,9 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
             return;
         }
         exchange.ResponseHeaders.Add("content-type", "application/grpc");
-        var call = new Call(exchange, _options, headers["grpc-encoding"]);
-        RpcException? failure = await RunAsync(exchange, call).ConfigureAwait(false);
+        RpcHandler? handler = services.Find(exchange.Path);
+        var call = new Call(exchange, _options, headers["grpc-encoding"], handler is { StreamsRequests: true });
+        RpcException? failure = await RunAsync(exchange, handler, call).ConfigureAwait(false);
         // Where no message was written, status and fields are one block ("Trailers-Only").
         HttpHeaders trailers = call.HasWritten ? exchange.ResponseTrailers : exchange.ResponseHeaders;
         if (!call.HasWritten)
@@ -46,9 +47,9 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         return type.StartsWith(Grpc, StringComparison.OrdinalIgnoreCase) && (type.Length == Grpc.Length || type[Grpc.Length] is '+' or ';');
     }
 
-    private async ValueTask<RpcException?> RunAsync(HttpExchange exchange, Call call)
+    private async ValueTask<RpcException?> RunAsync(HttpExchange exchange, RpcHandler? handler, Call call)
     {
-        if (services.Find(exchange.Path) is not { } handler)
+        if (handler is null)
             return new RpcException(RpcStatus.Unimplemented, Unknown(exchange.Path));
         HttpHeaders headers = exchange.RequestHeaders;
         if (headers["grpc-encoding"] is { } encoding and not ("identity" or "gzip"))
@@ -80,10 +81,12 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         return services.HasService(service) ? $"unknown method {method} for service {service}" : $"unknown service {service}";
     }
 
-    private sealed class Call(HttpExchange exchange, GrpcOptions options, string? encoding) : RpcServerCall
+    private sealed class Call(HttpExchange exchange, GrpcOptions options, string? encoding, bool streams) : RpcServerCall
     {
         // As grpc-go's servers do: an answer is compressed where the request was, and the client says that it takes it.
         private readonly bool _compress = encoding == "gzip" && exchange.RequestHeaders.ListContains("grpc-accept-encoding", "gzip");
+
+        private readonly GrpcLargeMessages? _large = streams ? new() : null;
 
         /// <summary>What the handler knows, and what it wants to say beside its messages.</summary>
         public RpcContext? Context { get; set; }
@@ -95,7 +98,7 @@ public sealed class GrpcServer(RpcServiceTable services, GrpcOptions? options = 
         {
             try
             {
-                return await GrpcFraming.ReadAsync(exchange.RequestBody, parser, options.MaxReceiveMessageBytes, encoding, cancellationToken).ConfigureAwait(false);
+                return await GrpcFraming.ReadAsync(exchange.RequestBody, parser, options.MaxReceiveMessageBytes, encoding, cancellationToken, _large).ConfigureAwait(false);
             }
             catch (IOException e)
             {

@@ -30,7 +30,7 @@ public static class ContentMethods
     /// <summary><c>ListStatuses</c>.</summary>
     public static readonly RpcMethod<ListStatusesRequest, ListStatusesResponse> ListStatuses = new(Service, "ListStatuses", ListStatusesRequest.Parser, ListStatusesResponse.Parser);
 
-    /// <summary><c>Write</c>: streams both ways.</summary>
+    /// <summary><c>Write</c>: streams both ways. To a gRPC server's handler, a request's data is valid until it reads the next request.</summary>
     public static readonly RpcMethod<WriteContentRequest, WriteContentResponse> Write = new(Service, "Write", WriteContentRequest.Parser, WriteContentResponse.Parser);
 
     /// <summary><c>Abort</c>.</summary>
