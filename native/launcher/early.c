@@ -29,6 +29,7 @@
 #include "aot.h"
 #include "child.h"
 #include "early.h"
+#include "joiner.h"
 #include "trace.h"
 
 enum { MAX_CONFIG = 1 << 20 };
@@ -254,7 +255,8 @@ AOT_EXPORT void aot_early(int argc, char **argv)
     if (guess.trace)
         trace_on();
     if (guess.kind == EARLY_PROTECT) {
-        aot_protect_own_file();
+        if (!joiner_start())
+            aot_protect_own_file();
     } else if (guess.kind == EARLY_CLONE && geteuid() == 0) {
         TRACE("namespaces of config.json");
         uint64_t flags = namespaces_of(guess.bundle);
