@@ -55,6 +55,9 @@ struct plan_header;
 _Noreturn void run_plan(const uint8_t *blob, const struct plan_header *h, const sigset_t *mask);
 void remember_own_file(void);
 
+/* Clones with the flags and into the places that the header asks for: the pid, 0 in the child, or a negative errno. */
+int launch_clone(const struct plan_header *h, uint64_t flags, int exit_signal, int *pidfd);
+
 /* Memory that lives until exec. */
 void *child_alloc(size_t size);
 

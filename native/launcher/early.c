@@ -29,6 +29,7 @@
 #include "aot.h"
 #include "child.h"
 #include "early.h"
+#include "joiner.h"
 #include "trace.h"
 
 enum { MAX_CONFIG = 1 << 20 };
@@ -123,6 +124,9 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
     struct plan_header h;
     struct early_answer answer = { 0, -1 };
     trace_as(TRACE_INIT);
+    TRACE("namespaces 0x%llx", (unsigned long long)(early.flags & ~(uint64_t)CLONE_NEWPID));
+    if (unshare((int)(early.flags & ~(uint64_t)CLONE_NEWPID)) < 0)
+        _exit(255);
     if (early.flags & CLONE_NEWNET) {
         TRACE("loopback up");
         loopback_up();
@@ -164,14 +168,15 @@ static void clone_early(uint64_t flags, bool no_cgroup)
     }
     early.ours = pair[0];
     early.its = pair[1];
+    /* The other namespaces it makes itself, while we go on: they are most of what a clone takes. */
     struct clone_args args = {
-        .flags = early.flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_FILES,
+        .flags = (early.flags & CLONE_NEWPID) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_FILES,
         .pidfd = (uint64_t)(uintptr_t)&fd,
         .exit_signal = SIGCHLD,
     };
     sigprocmask(SIG_SETMASK, NULL, &mask);
     remember_own_file();
-    TRACE("clone 0x%llx", (unsigned long long)early.flags);
+    TRACE("clone");
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)
         wait_for_plan(&mask);
@@ -254,7 +259,8 @@ AOT_EXPORT void aot_early(int argc, char **argv)
     if (guess.trace)
         trace_on();
     if (guess.kind == EARLY_PROTECT) {
-        aot_protect_own_file();
+        if (!joiner_start())
+            aot_protect_own_file();
     } else if (guess.kind == EARLY_CLONE && geteuid() == 0) {
         TRACE("namespaces of config.json");
         uint64_t flags = namespaces_of(guess.bundle);

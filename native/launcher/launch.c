@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "aot.h"
 #include "child.h"
 #include "early.h"
+#include "joiner.h"
 #include "trace.h"
 
 struct child self = { .sync = -1, .root = -1, .mask_dir = -1, .label = { -1, -1 } };
@@ -201,6 +203,37 @@ void remember_own_file(void)
     }
 }
 
+int launch_clone(const struct plan_header *h, uint64_t flags, int exit_signal, int *pidfd)
+{
+    struct clone_args args = {
+        .flags = flags | (pidfd ? CLONE_PIDFD : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = (uint64_t)exit_signal,
+    };
+    if (h->cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)h->cgroup_fd;
+    }
+    /* It counts for children only, and the next ones are not the container's. */
+    int own = -1;
+    if (h->pid_ns_fd >= 0 && ((own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)) < 0 || setns(h->pid_ns_fd, CLONE_NEWPID) < 0)) {
+        int error = errno;
+        if (own >= 0)
+            close(own);
+        return -error;
+    }
+    long child = syscall(SYS_clone3, &args, sizeof args);
+    int error = errno;
+    if (own >= 0) {
+        if (child != 0 && setns(own, CLONE_NEWPID) < 0) {
+            error = errno;
+            child = -1;
+        }
+        close(own);
+    }
+    return child < 0 ? -error : (int)child;
+}
+
 /*
  * Clones the first process of the plan. 0 with its pid and pidfd, or a negative errno (EBADMSG: the plan is bad and
  * *why says how). The caller holds the other end of h.sync_fd and closes its own copy of it afterwards.
@@ -216,31 +249,24 @@ AOT_EXPORT int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd
     if (result != 0)
         return result < 0 ? result : 0;
 
-    int fd = -1;
-    struct clone_args args = {
-        .flags = h.clone_flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-        .pidfd = (uint64_t)(uintptr_t)&fd,
-        .exit_signal = SIGCHLD,
-    };
-    if (h.cgroup_fd >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)h.cgroup_fd;
-    }
+    result = joiner_launch(blob, &h, pid, pidfd);
+    if (result != 0)
+        return result < 0 ? result : 0;
 
+    int fd = -1;
     TRACE("clone");
     remember_own_file();
     /* Without this a signal could run a handler of the managed runtime in the child before they are cleared. */
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    long child = syscall(SYS_clone3, &args, sizeof args);
+    int child = launch_clone(&h, h.clone_flags | CLONE_CLEAR_SIGHAND, SIGCHLD, &fd);
     if (child == 0)
         run_plan(blob, &h, &old);
-    int error = errno;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (child < 0)
-        return -error;
-    *pid = (int)child;
+        return child;
+    *pid = child;
     *pidfd = fd;
     TRACE("launched");
     return 0;

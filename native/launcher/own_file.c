@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "aot.h"
+#include "joiner.h"
 
 /* The kernel takes no more than 6 MiB of arguments (man 2 execve); what is not used of the buffer costs nothing. */
 enum { ST_READ_ONLY = 1, MAX_ARGUMENTS = 6 << 20 };
@@ -38,6 +39,12 @@ AOT_EXPORT int aot_read_only_file(const char *path)
     return tree;
 }
 
+bool own_file_is_read_only(void)
+{
+    struct statfs st;
+    return statfs("/proc/self/exe", &st) == 0 && (st.f_flags & ST_READ_ONLY);
+}
+
 /*
  * Begins this program anew through a read-only mount, unless it already runs from one (its caller did that, or it is
  * installed so). Returns 0 where there was nothing to do, or a negative errno where it can't be done: without
@@ -45,10 +52,7 @@ AOT_EXPORT int aot_read_only_file(const char *path)
  */
 AOT_EXPORT int aot_protect_own_file(void)
 {
-    struct statfs st;
-    if (statfs("/proc/self/exe", &st) < 0)
-        return -errno;
-    if (st.f_flags & ST_READ_ONLY)
+    if (own_file_is_read_only())
         return 0;
 
     char *text = malloc(MAX_ARGUMENTS);
@@ -85,6 +89,7 @@ AOT_EXPORT int aot_protect_own_file(void)
     int file = aot_read_only_file("/proc/self/exe");
     int error = -file;
     if (file >= 0) {
+        joiner_forget();
         syscall(SYS_execveat, file, "", argv, environ, AT_EMPTY_PATH);
         error = errno;
         close(file);

@@ -8,8 +8,8 @@ struct op_info {
 };
 
 static const struct op_info ops[OP_COUNT] = {
-    [OP_CGROUP_JOIN] = { "cgroup", "us" },
-    [OP_SETNS] = { "setns", "uqs" },
+    [OP_CGROUP_JOIN] = { "cgroup", "fs" },
+    [OP_SETNS] = { "setns", "fqs" },
     [OP_UNSHARE] = { "unshare", "q" },
     [OP_FORK] = { "clone", "q" },
     [OP_SYNC] = { "sync", "uu" },
@@ -18,7 +18,7 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_KEYRING] = { "session keyring", "suu" },
     [OP_LOOPBACK_UP] = { "loopback up", "" },
     [OP_ROOT_PREPARE] = { "prepare rootfs", "sqq" },
-    [OP_MOUNT] = { "mount", "sssqqsuqqQu" },
+    [OP_MOUNT] = { "mount", "sssqqsuqqQf" },
     [OP_MKNOD] = { "mknod", "suuuuu" },
     [OP_BIND_DEVICE] = { "bind device", "s" },
     [OP_SYMLINK] = { "symlink", "ss" },
@@ -29,7 +29,7 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_ROOT_PROPAGATION] = { "root propagation", "q" },
     [OP_DEVNULL_REOPEN] = { "reopen /dev/null", "" },
     [OP_MKDIR] = { "mkdir", "su" },
-    [OP_CONSOLE] = { "console", "uuuu" },
+    [OP_CONSOLE] = { "console", "fuuu" },
     [OP_REMOUNT_RO] = { "remount read-only", "s" },
     [OP_ROOT_RO] = { "read-only root", "" },
     [OP_UMASK] = { "umask", "u" },
@@ -43,14 +43,14 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_SCHEDULER] = { "scheduler", "uquuqqq" },
     [OP_IDENTITY] = { "identity", "suuUuqqqqq" },
     [OP_RESOLVE] = { "resolve", "SSu" },
-    [OP_PIDFD_SEND] = { "pidfd socket", "us" },
-    [OP_WAIT_FIFO] = { "exec fifo", "u" },
+    [OP_PIDFD_SEND] = { "pidfd socket", "fs" },
+    [OP_WAIT_FIFO] = { "exec fifo", "f" },
     [OP_EXEC] = { "exec", "u" },
-    [OP_CHROOT_FD] = { "chroot", "u" },
+    [OP_CHROOT_FD] = { "chroot", "f" },
     [OP_UNDUMPABLE] = { "undumpable", "" },
     [OP_TIME_OFFSETS] = { "time offsets", "s" },
-    [OP_CLOSE] = { "close", "u" },
-    [OP_SECCOMP] = { "seccomp", "uuuQ" },
+    [OP_CLOSE] = { "close", "f" },
+    [OP_SECCOMP] = { "seccomp", "ufuQ" },
     [OP_AFFINITY] = { "cpu affinity", "suQ" },
     [OP_MEMORY_POLICY] = { "memory policy", "uQ" },
     [OP_LABEL_OPEN] = { "label file", "us" },
@@ -164,6 +164,7 @@ static int check_field(struct plan_reader *r, char letter)
 {
     switch (letter) {
     case 'u':
+    case 'f':
         if (left(r) < 4)
             return 0;
         r->at += 4;
@@ -229,4 +230,26 @@ const char *plan_check(const void *blob, size_t size)
         r.at = start + length;
     }
     return r.at == r.end ? NULL : "launch plan: bytes after the last record";
+}
+
+void plan_each_fd(uint8_t *blob, void (*each)(int32_t *fd, void *context), void *context)
+{
+    /* Fields lie at multiples of 4, and so does the blob. */
+    struct plan_header *h = (struct plan_header *)blob;
+    struct plan_reader r = { blob + sizeof *h, blob + h->size };
+    each(&h->sync_fd, context);
+    each(&h->cgroup_fd, context);
+    each(&h->pid_ns_fd, context);
+    for (uint32_t i = 0; i < h->records; i++) {
+        const uint8_t *start = r.at;
+        const char *signature = plan_signature(plan_u32(&r));
+        uint32_t length = plan_u32(&r);
+        struct plan_reader payload = { r.at, start + length };
+        for (; *signature; signature++) {
+            if (*signature == 'f')
+                each((int32_t *)(blob + (payload.at - blob)), context);
+            check_field(&payload, *signature);
+        }
+        r.at = start + length;
+    }
 }

@@ -7,7 +7,7 @@
  *   records  u32 op, u32 size (of the whole record, a multiple of 4), payload
  *
  * A payload is a run of fields in the op's own order; plan_signature() names it with a letter a field:
- *   u  u32 (little endian)          q  u64
+ *   u  u32 (little endian)          q  u64          f  u32: a descriptor, or -1
  *   s  string: u32 length, bytes without NUL, one NUL, zeros up to a multiple of 4
  *   S  list of strings: u32 count, strings          U, Q  list of u32, of u64: u32 count, numbers
  *
@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC   0x50544f41u /* "AOTP" */
-#define PLAN_VERSION 1u
+#define PLAN_VERSION 2u
 
 /* The order is the wire format: new ones go to the end, and PLAN_VERSION is raised when one changes. */
 enum plan_op {
@@ -102,6 +102,8 @@ struct plan_header {
     uint64_t clone_flags; /* CLONE_NEW* of the first clone */
     int32_t  sync_fd;     /* the child's end of the report socket */
     int32_t  cgroup_fd;   /* -1, or a cgroup2 directory for CLONE_INTO_CGROUP */
+    int32_t  pid_ns_fd;   /* -1, or a pid namespace, or a process in one, that the first clone is born into */
+    uint32_t reserved;
 };
 
 /* A cursor over one record's payload, or over the records. */
@@ -118,6 +120,9 @@ struct plan_list {
 
 /* NULL where the plan is good, else what is wrong with it. */
 const char *plan_check(const void *blob, size_t size);
+
+/* Shows the place of each descriptor in a checked plan, those of the header too. */
+void plan_each_fd(uint8_t *blob, void (*each)(int32_t *fd, void *context), void *context);
 
 /* The letters of the op's fields; NULL for an op that does not exist. */
 const char *plan_signature(uint32_t op);

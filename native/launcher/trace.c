@@ -123,11 +123,11 @@ void trace_record(uint32_t op, struct plan_reader payload)
         return;
     }
     int count = 0;
-    for (; *signature && count < 2 && strchr("usq", *signature); signature++) {
+    for (; *signature && count < 2 && strchr("ufsq", *signature); signature++) {
         if (*signature == 's')
             texts[count++] = plan_string(&payload);
         else
-            payload.at += *signature == 'u' ? sizeof(uint32_t) : sizeof(uint64_t);
+            payload.at += *signature != 'q' ? sizeof(uint32_t) : sizeof(uint64_t);
     }
     if (op == OP_EXEC)
         texts[0] = self.program;

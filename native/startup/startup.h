@@ -12,4 +12,7 @@ int short_lived_arguments(int argc, char **argv);
 /* In libaotlauncher.a: begins what the arguments of the role runc will surely ask for. */
 void aot_early(int argc, char **argv);
 
+/* In libaotlauncher.a: what a process does that is called AOT_JOINER_NAME. */
+_Noreturn void aot_join(const char *number);
+
 #endif

@@ -68,7 +68,7 @@ static inline void finish(struct builder *b, int sync_fd)
     end_record(b);
     struct plan_header h = {
         .magic = PLAN_MAGIC, .version = PLAN_VERSION, .size = (uint32_t)b->used,
-        .records = b->records, .sync_fd = sync_fd, .cgroup_fd = -1,
+        .records = b->records, .sync_fd = sync_fd, .cgroup_fd = -1, .pid_ns_fd = -1,
     };
     memcpy(b->bytes, &h, sizeof h);
 }

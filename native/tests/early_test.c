@@ -10,17 +10,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../launcher/child.h"
 #include "../launcher/early.h"
+#include "../launcher/joiner.h"
 #include "builder.h"
 #include "harness.h"
 
 int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const char **why);
 void aot_early(int argc, char **argv);
 
+static int joiner; /* what is launched comes from one */
 static char dir[] = "/tmp/aot-early-XXXXXX";
 
 #define GUESS(...) \
@@ -147,6 +150,9 @@ static void launch(uint64_t flags)
     struct stat ours, its;
     snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
     CHECK(stat("/proc/self/ns/net", &ours) == 0 && stat(path, &its) == 0, "stat");
+    struct statfs exe;
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    CHECK(statfs(path, &exe) == 0 && ((exe.f_flags & ST_RDONLY) != 0) == joiner, "its file's mount: %lx", (long)exe.f_flags);
     CHECK((ours.st_ino != its.st_ino) == ((flags & CLONE_NEWNET) != 0), "network namespace");
 
     close(pair[0]);
@@ -188,6 +194,20 @@ static void processes(void)
     begin_early();
     launch(CLONE_NEWPID);
     CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+
+    test_name = "a process from a joiner runs a file that can't be written";
+    CHECK(joiner_start(), "no joiner: %d", errno);
+    joiner = 1;
+    launch(CLONE_NEWPID);
+    joiner = 0;
+    CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+
+    test_name = "a joiner that is not needed ends";
+    CHECK(joiner_start(), "no joiner: %d", errno);
+    joiner_forget();
+    CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "a child is left");
+    CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+    launch(CLONE_NEWPID);
 
     test_name = "an early process that died is done without";
     begin_early();

@@ -100,7 +100,8 @@ static void walk(const uint8_t *blob, size_t size)
         uint32_t length = plan_u32(&r);
         for (const char *c = plan_signature(number); *c; c++) {
             switch (*c) {
-            case 'u': plan_u32(&r); break;
+            case 'u':
+            case 'f': plan_u32(&r); break;
             case 'q': plan_u64(&r); break;
             case 's': (void)strlen(plan_string(&r)); break;
             case 'S': plan_strings(&r); break;

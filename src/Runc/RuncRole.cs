@@ -71,9 +71,6 @@ public static class RuncRole
             throw new HelpRequested();
         FlagSet own = FlagSet.Parse(rest, 1, command.Flags, command.StopAtFirst);
         CommandLine.RequireArgs(name, own, command.Min, command.Max);
-        // Others in the container can see an exec's process before it runs its program (CVE-2019-5736).
-        if (name == "exec")
-            OwnFile.Protect();
         return command.Run(globals, own);
     }
 

@@ -39,6 +39,9 @@ public static unsafe partial class Launcher
     [LibraryImport("aotlauncher", EntryPoint = "aot_report_answer")]
     private static partial int aot_report_answer(int socket);
 
+    [LibraryImport("aotlauncher", EntryPoint = "aot_joiner_waits")]
+    private static partial int aot_joiner_waits();
+
     [LibraryImport("aotlauncher", EntryPoint = "aot_trace_on")]
     private static partial int aot_trace_on();
 
@@ -62,6 +65,9 @@ public static unsafe partial class Launcher
 
     /// <summary>SOCK_SEQPACKET of <see cref="SocketPair"/>.</summary>
     public const int SeqPacket = 5;
+
+    /// <summary>Whether what is launched will be cloned from a process whose program file is out of reach (<see cref="OwnFile"/>).</summary>
+    public static bool HasJoiner => aot_joiner_waits() != 0;
 
     /// <summary>Clones the plan's first process.</summary>
     /// <exception cref="LinuxException">The kernel refused the clone.</exception>

@@ -32,6 +32,9 @@ internal static class ExecCommand
 
     public static int Run(Globals globals, FlagSet flags)
     {
+        // Others in the container can see an exec's process before it runs its program (CVE-2019-5736).
+        if (!Launcher.HasJoiner)
+            OwnFile.Protect();
         try
         {
             var options = new ExecOptions
@@ -44,6 +47,9 @@ internal static class ExecCommand
                 PreserveFds = flags.Number("preserve-fds"),
             };
             Container container = Container.Load(globals.Root, flags.Args[0]);
+            // And they can see this one too.
+            if (!container.State.OwnPidNamespace)
+                OwnFile.Protect();
             ContainerExec.RequireRunning(container, options.IgnorePaused);
             ProcessSpec process = Process(flags, container);
             options.SubCgroups = SubCgroups(flags.List("cgroup"));

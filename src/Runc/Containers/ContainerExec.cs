@@ -81,6 +81,7 @@ internal static class ContainerExec
             Process = process,
             Id = container.Id,
             InitPidFd = (int)init.DangerousGetHandle(),
+            PidNamespaceFd = joinsPid ? (int)init.DangerousGetHandle() : -1,
             Namespaces = joinsPid ? namespaces & ~NamespaceNames.CLONE_NEWPID : namespaces,
             SyncFd = session.ChildFd,
             ParentFd = session.ParentFd,
@@ -102,9 +103,6 @@ internal static class ContainerExec
             inputs.RootFd = (int)root.DangerousGetHandle();
         }
 
-        using SafeFileHandle? own = !joinsPid ? null : Sys.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
-        if (own is not null)
-            Sys.SetNs(init, (int)NamespaceNames.CLONE_NEWPID, "the container's pid namespace");
         try
         {
             session.Start(ExecPlan.Build(inputs));
@@ -116,11 +114,6 @@ internal static class ContainerExec
             keep.Add(cgroup);
             inputs.CgroupFd = (int)cgroup.DangerousGetHandle();
             session.Start(ExecPlan.Build(inputs));
-        }
-        finally
-        {
-            if (own is not null)
-                Sys.SetNs(own, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
         ResctrlGroup.Load(container.State.Resctrl)?.Join(session.Pid);
         Converse(session, process, container, inputs.Seccomp);

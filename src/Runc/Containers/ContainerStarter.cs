@@ -313,8 +313,8 @@ internal sealed class ContainerStarter
             if (ownPidNamespace is not null)
                 Sys.SetNs(ownPidNamespace, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
-        // Known before the cgroups are there: what a start that is cut off leaves.
-        if (_late || _options.NoCgroups)
+        // Known before the cgroups are there: what a start that is cut off leaves. Where it was written down before the launch, the pid can wait.
+        if (_options.NoCgroups || (_late && !_cgroups!.HasV2))
             SaveRunning(session.Pid);
         if (_late)
         {
@@ -389,6 +389,8 @@ internal sealed class ContainerStarter
                         break;
                     case SyncKind.Cgroups:
                         session.Answer();
+                        if (_state!.Pid != session.Pid)
+                            SaveRunning(session.Pid);
                         break;
                     case SyncKind.Seccomp:
                         string creating = System.Text.Encoding.UTF8.GetString(State(session.Pid, "creating"));

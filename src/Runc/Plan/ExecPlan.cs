@@ -13,6 +13,8 @@ internal sealed class ExecInputs
     public required int InitPidFd;
     /// <summary>CLONE_NEW… of what differs from the host's; without the pid namespace where the parent joins that.</summary>
     public required ulong Namespaces;
+    /// <summary>The container's pid namespace, or a process in it, where the launcher is to join that; or -1.</summary>
+    public int PidNamespaceFd = -1;
     public List<JoinedCgroup> Cgroups = [];
     public int CgroupFd = -1;
     /// <summary>The container's root where it has no mount namespace; else -1.</summary>
@@ -38,7 +40,7 @@ internal static class ExecPlan
     public static PlanWriter Build(ExecInputs inputs)
     {
         ProcessSpec process = inputs.Process;
-        var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd };
+        var plan = new PlanWriter { SyncFd = inputs.SyncFd, CgroupFd = inputs.CgroupFd, PidNamespaceFd = inputs.PidNamespaceFd };
         if (inputs.ParentFd >= 0)
             plan.Op(PlanOp.Close).Fd(inputs.ParentFd);
         // Before the container's processes can see it: see process.c on CVE-2019-5736.

@@ -7,8 +7,8 @@ namespace AotRuntime.Runc.Plan;
 internal sealed class PlanWriter
 {
     private const uint Magic = 0x50544f41;
-    private const uint Version = 1;
-    private const int HeaderSize = 32;
+    private const uint Version = 2;
+    private const int HeaderSize = 40;
 
     private byte[] _buffer = new byte[16 * 1024];
     private int _used = HeaderSize;
@@ -23,6 +23,9 @@ internal sealed class PlanWriter
 
     /// <summary>A cgroup2 directory to be cloned into, or -1.</summary>
     public int CgroupFd { get; set; } = -1;
+
+    /// <summary>A pid namespace, or a process in one, for the first process to be born into; or -1.</summary>
+    public int PidNamespaceFd { get; set; } = -1;
 
     /// <summary>Begins a record; it lasts until the next one.</summary>
     public PlanWriter Op(PlanOp op)
@@ -106,6 +109,7 @@ internal sealed class PlanWriter
         BinaryPrimitives.WriteUInt64LittleEndian(header[16..], CloneFlags);
         BinaryPrimitives.WriteInt32LittleEndian(header[24..], SyncFd);
         BinaryPrimitives.WriteInt32LittleEndian(header[28..], CgroupFd);
+        BinaryPrimitives.WriteInt32LittleEndian(header[32..], PidNamespaceFd);
         return _buffer.AsSpan(0, _used);
     }
 

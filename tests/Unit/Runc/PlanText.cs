@@ -30,7 +30,7 @@ internal static class PlanText
         Assert.Equal((uint)plan.Length, BinaryPrimitives.ReadUInt32LittleEndian(plan[8..]));
         uint records = BinaryPrimitives.ReadUInt32LittleEndian(plan[12..]);
         var lines = new List<string> { string.Create(CultureInfo.InvariantCulture, $"clone 0x{BinaryPrimitives.ReadUInt64LittleEndian(plan[16..]):x}") };
-        int at = 32;
+        int at = 40;
         for (uint i = 0; i < records; i++)
         {
             var op = (PlanOp)BinaryPrimitives.ReadUInt32LittleEndian(plan[at..]);
