@@ -76,8 +76,6 @@ internal static class StartCommands
 
     private static int Begin(string command, Globals globals, FlagSet flags, bool createOnly)
     {
-        if (globals.SystemdCgroup)
-            throw new RuncException($"runc {command} failed: systemd cgroup driver is not supported");
         string bundle = flags.Text("bundle");
         try
         {
@@ -97,6 +95,7 @@ internal static class StartCommands
                 PidFdSocket = CommandLine.Absolute(flags.Text("pidfd-socket")),
                 PreserveFds = flags.Number("preserve-fds"),
                 RootlessCgroups = globals.RootlessCgroups(),
+                SystemdCgroups = globals.SystemdCgroup,
             });
         }
         catch (RuncException e)
