@@ -9,7 +9,7 @@ UNITS   := docker.service docker.socket containerd.service
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help deps build native run test test-unit test-native test-functional bench perf fuzz install uninstall fmt clean
+.PHONY: help deps build native run test test-unit test-native test-functional test-vm bench perf fuzz install uninstall fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -49,6 +49,9 @@ test-unit: ## the unit tests
 
 test-functional: ## the functional tests on out/bin (root)
 	@tests/tools/test.sh functional
+
+test-vm: ## the role runc and the whole stack on a machine with cgroup v2 alone, and under systemd, in qemu (root, Debian); VM=runc for one of them
+	@tests/tools/vm.sh $(VM)
 
 fuzz: ## changed inputs for every parser; FUZZ_SECONDS a target (60), FUZZ_SEED for other ones
 	@dotnet build tests/Fuzz -c Debug -v q --nologo

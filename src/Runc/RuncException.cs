@@ -1,7 +1,7 @@
 namespace AotRuntime.Runc;
 
 /// <summary>What the user is told; the words are runc's where tools match on them.</summary>
-public sealed class RuncException : Exception
+public class RuncException : Exception
 {
     /// <summary>An error of this text.</summary>
     public RuncException(string message)

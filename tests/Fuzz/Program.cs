@@ -15,7 +15,7 @@ using AotRuntime.Tests.Fuzz.Targets;
     (new TtrpcEnvelopeTarget(), 3_000_000), (new ProtobufTarget(), 300_000),
     (new TarReaderTarget(), 20_000), (new UnpackTarget(), 2_000), (new ReferenceTarget(), 300_000), (new OciJsonTarget(), 50_000),
     (new RuncSpecTarget(), 20_000), (new FilterTarget(), 100_000), (new TomlTarget(), 100_000), (new DockerFlagsTarget(), 40_000), (new TemplateTarget(), 30_000), (new EngineJsonTarget(), 30_000),
-    (new StdCopyTarget(), 200_000), (new NetlinkTarget(), 300_000),
+    (new StdCopyTarget(), 200_000), (new NetlinkTarget(), 300_000), (new DBusTarget(), 300_000),
 ];
 // What a machine that is slower gives up at, a target of the wire's and one of the others.
 const double CapInCi = 30, OthersCapInCi = 6;

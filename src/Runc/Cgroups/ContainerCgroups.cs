@@ -2,6 +2,7 @@ using System.Globalization;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Plan;
 using AotRuntime.Runc.Spec;
+using AotRuntime.Runc.Systemd;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Cgroups;
@@ -15,8 +16,9 @@ internal sealed class ContainerCgroups
     private readonly bool _pathGiven;
     private CgroupMounts? _mounts;
 
-    private ContainerCgroups(CgroupMounts? mounts, SortedDictionary<string, string> paths, List<string> made, bool rootless, bool pathGiven)
+    private ContainerCgroups(CgroupMounts? mounts, SortedDictionary<string, string> paths, List<string> made, bool rootless, bool pathGiven, SystemdUnit? unit)
     {
+        Unit = unit;
         _mounts = mounts;
         _paths = paths;
         _rootless = rootless;
@@ -35,29 +37,37 @@ internal sealed class ContainerCgroups
     /// <summary>Whether limits go to cgroup2.</summary>
     public bool Unified => _paths.Count == 1 && _paths.ContainsKey("");
 
+    /// <summary>The unit of systemd that they belong to, if it is systemd that makes them.</summary>
+    public SystemdUnit? Unit { get; }
+
     /// <summary>Where a new container's cgroups will be.</summary>
     /// <param name="cgroupsPath">The spec's, or nothing.</param>
     /// <param name="id">The container's.</param>
-    /// <param name="rootless">Whether those that can't be used are left out.</param>
-    public static ContainerCgroups For(string? cgroupsPath, string id, bool rootless)
+    /// <param name="rootless">Whether those that can't be used are left out; of systemd it is the user's then.</param>
+    /// <param name="name">The unit that systemd is to make, if it is.</param>
+    public static ContainerCgroups For(string? cgroupsPath, string id, bool rootless, UnitName? name)
     {
         CgroupMounts mounts = CgroupMounts.Read();
+        if (name is not null && rootless && !mounts.Unified)
+            throw new RuncException("cannot use rootless systemd cgroups manager on cgroup v1");
+        SystemdUnit? unit = name is null ? null : new SystemdUnit(name.Name, user: rootless, exists: false);
         var paths = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        string path = string.IsNullOrEmpty(cgroupsPath) ? id : cgroupsPath;
+        string path = unit is not null ? unit.Root() + name!.Path(rootless) : string.IsNullOrEmpty(cgroupsPath) ? id : cgroupsPath;
         foreach (CgroupHierarchy hierarchy in mounts.Hierarchies)
         {
             string directory = CgroupMounts.PathOf(hierarchy, path);
             foreach (string controller in hierarchy.Controllers)
                 paths[controller] = directory;
         }
-        return new ContainerCgroups(mounts, paths, [], rootless, !string.IsNullOrEmpty(cgroupsPath));
+        return new ContainerCgroups(mounts, paths, [], rootless, pathGiven: unit is not null || !string.IsNullOrEmpty(cgroupsPath), unit);
     }
 
     /// <summary>Those of a container that is to have none.</summary>
-    public static ContainerCgroups None() => new(null, new SortedDictionary<string, string>(StringComparer.Ordinal), [], false, false);
+    public static ContainerCgroups None() => new(null, new SortedDictionary<string, string>(StringComparer.Ordinal), [], false, false, null);
 
     /// <summary>Those of a container that exists.</summary>
-    public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade, state.RootlessCgroups, pathGiven: true);
+    public static ContainerCgroups Of(State.ContainerState state) => new(null, state.Cgroups, state.CgroupsMade, state.RootlessCgroups, pathGiven: true,
+        string.IsNullOrEmpty(state.SystemdUnit) ? null : new SystemdUnit(state.SystemdUnit, user: state.RootlessCgroups, exists: true));
 
     public string PathIn(CgroupHierarchy hierarchy) => _paths[hierarchy.Controllers[0]];
 
@@ -92,7 +102,13 @@ internal sealed class ContainerCgroups
     {
         var missing = new List<string>();
         foreach (string directory in Distinct())
-            AddMissing(directory, missing);
+        {
+            // The slices above are systemd's.
+            if (Unit is null)
+                AddMissing(directory, missing);
+            else if (!Directory.Exists(directory))
+                missing.Add(directory);
+        }
         return missing;
     }
 
@@ -133,6 +149,11 @@ internal sealed class ContainerCgroups
         {
             foreach (CgroupHierarchy hierarchy in Mounts.Hierarchies)
                 MakeV1(hierarchy);
+        }
+        if (Unit is not null)
+        {
+            Made.Clear();
+            Made.AddRange(Distinct());
         }
         Apply(resources ?? new ResourcesSpec(), devices: true);
     }
@@ -178,6 +199,7 @@ internal sealed class ContainerCgroups
             CgroupV2Setup.Complete(_paths[""], resources);
         else if (resources.Unified is { Count: > 0 })
             throw new RuncException("invalid configuration: cannot use unified on cgroup v1");
+        Unit?.Set(resources, Unified, devices);
         if (Unified)
         {
             if (devices)
@@ -380,6 +402,7 @@ internal sealed class ContainerCgroups
     /// <summary>Removes what was made, and what the container made below it; processes that are just dying are waited for.</summary>
     public void Destroy()
     {
+        Unit?.Stop();
         bool killed = false;
         for (int i = Made.Count - 1; i >= 0; i--)
         {

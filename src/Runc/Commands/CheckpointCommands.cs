@@ -77,7 +77,7 @@ internal static class CheckpointCommands
     {
         WarnRootless();
         if (globals.SystemdCgroup)
-            throw new RuncException("systemd cgroup driver is not supported");
+            throw new RuncException("restore does not support the systemd cgroup driver: leave --systemd-cgroup out");
         using var options = new CriuOptions(flags);
         return StartCommands.Start(globals, flags, createOnly: false, options);
     }

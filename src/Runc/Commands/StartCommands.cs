@@ -98,13 +98,12 @@ internal static class StartCommands
         PreserveFds = flags.Number("preserve-fds"),
         RootlessCgroups = !globals.NoCgroups && globals.RootlessCgroups(),
         NoCgroups = globals.NoCgroups,
+        SystemdCgroups = globals.SystemdCgroup && !globals.NoCgroups,
         Restore = restore,
     });
 
     private static int Begin(string command, Globals globals, FlagSet flags, bool createOnly)
     {
-        if (globals.SystemdCgroup)
-            throw new RuncException($"runc {command} failed: systemd cgroup driver is not supported");
         try
         {
             string timeline = CommandLine.Absolute(flags.Text("trace"));

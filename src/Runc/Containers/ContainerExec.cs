@@ -115,6 +115,13 @@ internal static class ContainerExec
             inputs.CgroupFd = (int)cgroup.DangerousGetHandle();
             session.Start(ExecPlan.Build(inputs));
         }
+        // The user may not move a process from where he is (cgroup-v2.rst, "Delegation Containment"), but his systemd may.
+        catch (LinuxException e) when (e.Errno == Errno.EACCES && inputs.CgroupFd >= 0 && container.Cgroups.Unit is not null)
+        {
+            inputs.CgroupFd = -1;
+            session.Start(ExecPlan.Build(inputs));
+            container.Cgroups.Unit.Attach(session.Pid, options.SubCgroups.GetValueOrDefault("", ""));
+        }
         ResctrlGroup.Load(container.State.Resctrl)?.Join(session.Pid);
         Converse(session, process, container, inputs.Seccomp);
     }

@@ -8,6 +8,7 @@ using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
+using AotRuntime.Runc.Systemd;
 using AotRuntime.Runc.Tracing;
 using Microsoft.Win32.SafeHandles;
 
@@ -36,6 +37,8 @@ internal sealed class StartOptions
     public bool NoCgroups;
     /// <summary>The processes come from images, not from the spec; null for a start.</summary>
     public CriuOptions? Restore;
+    /// <summary>Whether systemd makes the cgroups.</summary>
+    public bool SystemdCgroups;
 }
 
 /// <summary>Makes a container and starts it.</summary>
@@ -48,6 +51,9 @@ internal sealed class ContainerStarter
     private ContainerCgroups? _cgroups;
     private ContainerState? _state;
     private SeccompProgram? _seccomp;
+    private UnitName? _unit;
+    private LaunchSession? _holder;
+    private bool _attach;
     private bool _late;
     private ResctrlGroup? _resctrl;
     private NotifySocket? _notify;
@@ -111,7 +117,11 @@ internal sealed class ContainerStarter
         try
         {
             Trace.Step("find cgroups");
-            _cgroups = _options.NoCgroups ? ContainerCgroups.None() : ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups);
+            // man 3 sd_booted
+            if (_options.SystemdCgroups && !Directory.Exists("/run/systemd/system"))
+                throw new RuncException("systemd not running on this host, cannot use systemd cgroups manager");
+            _unit = _options.SystemdCgroups ? UnitName.Of(_linux.CgroupsPath, _options.Id) : null;
+            _cgroups = _options.NoCgroups ? ContainerCgroups.None() : ContainerCgroups.For(_linux.CgroupsPath, _options.Id, _options.RootlessCgroups, _unit);
             List<string> missing = _cgroups.Missing();
             _cgroups.RequireUnused(missing);
             Trace.Step("seccomp filter");
@@ -128,7 +138,7 @@ internal sealed class ContainerStarter
             _state.CgroupsMade = missing;
             if (_linux.IntelRdt is { } rdt)
                 _state.Resctrl = (_resctrl = ResctrlGroup.Of(rdt, _options.Id, ResctrlFs.Find()!)).State;
-            MakeEarlyCgroups();
+            MakeEarlyCgroups(session);
             if (_resctrl is not null)
             {
                 StateStore.Save(_directory, _state);
@@ -158,6 +168,7 @@ internal sealed class ContainerStarter
         {
             foreach (SafeFileHandle handle in _keep)
                 handle.Dispose();
+            Release();
         }
         if (Detached)
         {
@@ -231,6 +242,7 @@ internal sealed class ContainerStarter
             Annotations = _spec.Annotations,
             Cgroups = _cgroups!.Paths,
             CgroupsMade = _cgroups.Made,
+            SystemdUnit = _unit?.Name,
             RootlessCgroups = _options.RootlessCgroups,
             OwnPidNamespace = InitPlan.IsNew(_linux, "pid"),
             NoNewKeyring = _options.NoNewKeyring,
@@ -252,23 +264,47 @@ internal sealed class ContainerStarter
     /// it gives its rights up, and so with cgroups that may be out of reach, whose paths are then none to join. The others are made while it
     /// is busy with its mounts.
     /// </summary>
-    private void MakeEarlyCgroups()
+    private void MakeEarlyCgroups(LaunchSession session)
     {
-        _late = _cgroups!.HasV1 && _options.Restore is null && !_options.RootlessCgroups && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
-        if (_options.NoCgroups || (_late && !_cgroups.HasV2))
+        _late = _unit is null && _cgroups!.HasV1 && _options.Restore is null && !_options.RootlessCgroups
+            && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
+        if (_options.NoCgroups || (_late && !_cgroups!.HasV2))
             return;
         StateStore.Save(_directory, _state!);
         if (_late)
-            _cgroups.MakeV2();
+            _cgroups!.MakeV2();
         else
-            MakeCgroups();
+            MakeCgroups(session);
     }
 
-    private void MakeCgroups()
+    private void MakeCgroups(LaunchSession session)
     {
         Trace.Step("make cgroups");
-        _cgroups!.Create(_linux.Resources);
+        try
+        {
+            if (_unit is not null)
+            {
+                _holder = LaunchSession.Hold(session);
+                _cgroups!.Unit!.Start(_unit, _spec, _cgroups.Unified, _holder.Pid);
+            }
+            _cgroups!.Create(_linux.Resources);
+            if (_cgroups.Unified)
+                CgroupOwner.Set(_cgroups.PathOf("")!, _spec);
+        }
+        catch (RuncException e) when (_unit is not null)
+        {
+            throw new RuncException($"unable to start container process: unable to apply cgroup configuration: {e.Message}", e);
+        }
         _state!.CgroupsMade = _cgroups.Made;
+    }
+
+    // The container lives on without the process that began its scope, and we without systemd.
+    private void Release()
+    {
+        _holder?.Kill();
+        _holder?.Dispose();
+        _holder = null;
+        _cgroups?.Unit?.Disconnect();
     }
 
     private void Launch(LaunchSession session, ProcessIo io, string rootfs)
@@ -301,10 +337,9 @@ internal sealed class ContainerStarter
             inputs.FifoFd = MakeFifo();
 
         using SafeFileHandle? ownPidNamespace = JoinNamespaces(inputs);
-        PlanWriter plan = InitPlan.Build(inputs);
         try
         {
-            session.Start(plan);
+            Start(session, inputs);
             _resctrl?.Join(session.Pid);
         }
         finally
@@ -319,7 +354,7 @@ internal sealed class ContainerStarter
         if (_late)
         {
             List<string> expected = _state!.CgroupsMade;
-            MakeCgroups();
+            MakeCgroups(session);
             if (!_cgroups.Made.TrueForAll(expected.Contains))
                 StateStore.Save(_directory, _state);
         }
@@ -339,6 +374,25 @@ internal sealed class ContainerStarter
             SaveRunning(pid);
         },
     }).Run();
+
+    private void Start(LaunchSession session, InitInputs inputs)
+    {
+        try
+        {
+            session.Start(InitPlan.Build(inputs));
+            return;
+        }
+        // cgroup-v2.rst, "Delegation Containment": who moves a process must be allowed to write in the cgroup above both. The user's systemd may.
+        catch (LinuxException e) when (e.Errno == Errno.EACCES && _unit is not null && inputs.CgroupFd >= 0)
+        {
+            _attach = true;
+        }
+        inputs.CgroupFd = -1;
+        session.Start(InitPlan.Build(inputs));
+        // One that makes a user namespace waits until it is moved, and makes its cgroup namespace then.
+        if (!InitPlan.IsNew(_linux, "user"))
+            _cgroups!.Unit!.Attach(session.Pid, "");
+    }
 
     private List<string> Environment(ProcessIo io)
     {
@@ -362,6 +416,8 @@ internal sealed class ContainerStarter
                 switch (session.Next())
                 {
                     case SyncKind.Maps:
+                        if (_attach)
+                            _cgroups!.Unit!.Attach(session.Pid, "");
                         IdMaps.Write(session.Pid, _linux.UidMappings, _linux.GidMappings);
                         // Later the process is not dumpable, and its files in /proc belong to root.
                         if (Unprivileged)
@@ -470,6 +526,7 @@ internal sealed class ContainerStarter
     private void Undo(LaunchSession session)
     {
         session.Kill();
+        Release();
         try
         {
             _cgroups?.Destroy();

@@ -32,6 +32,19 @@ internal sealed class LaunchSession : IDisposable
     /// <summary>The number that came with the last message.</summary>
     public int Value { get; private set; }
 
+    /// <summary>A process that does nothing until it is killed, or we end.</summary>
+    /// <param name="other">A session that is to see the end of its own process, so this one must not have its socket.</param>
+    public static LaunchSession Hold(LaunchSession other)
+    {
+        var session = new LaunchSession();
+        var plan = new PlanWriter { SyncFd = session.ChildFd };
+        foreach (int fd in (ReadOnlySpan<int>)[session.ParentFd, other.ParentFd, other.ChildFd])
+            plan.Op(PlanOp.Close).Fd(fd);
+        plan.Sync(SyncKind.Ready, wait: true);
+        session.Start(plan);
+        return session;
+    }
+
     public void Start(PlanWriter plan)
     {
         (Pid, PidFd) = Launcher.Launch(plan.Finish());

@@ -20,7 +20,9 @@ internal sealed class ContainerState
     public SortedDictionary<string, string> Cgroups { get; set; } = new(StringComparer.Ordinal);
     /// <summary>The directories among them, and above them, that were made for this container, parents first.</summary>
     public List<string> CgroupsMade { get; set; } = [];
-    /// <summary>Whether a cgroup that can't be used is no error.</summary>
+    /// <summary>The unit of systemd that the cgroups belong to, if it made them.</summary>
+    public string? SystemdUnit { get; set; }
+    /// <summary>Whether a cgroup that can't be used is no error; of systemd it is the user's then.</summary>
     public bool RootlessCgroups { get; set; }
     /// <summary>The spec's names of the namespaces that differ from the host's.</summary>
     public List<string> Namespaces { get; set; } = [];
