@@ -24,7 +24,8 @@ public sealed class SocketActivationTests
         string socket = dir.File("given.sock");
         using (Daemon dockerd = new(new Command(
             "/usr/bin/python3", "-c", Activate, socket, Programs.Ours("dockerd"), "-H", "fd://",
-            "--data-root", dir.File("data"), "--exec-root", dir.File("exec"), "--pidfile", dir.File("d.pid")) { NetworkOf = network.Pid }))
+            "--data-root", dir.File("data"), "--exec-root", dir.File("exec"), "--pidfile", dir.File("d.pid"))
+        { NetworkOf = network.Pid }))
         {
             dockerd.WaitUntil(() => new Command("curl", "-sf", "--unix-socket", socket, "http://d/_ping").Run().ExitCode == 0, "API");
             foreach (string client in (string[])[Programs.Peer("docker"), Programs.Ours("docker")])

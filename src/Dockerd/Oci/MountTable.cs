@@ -65,12 +65,18 @@ internal static class MountTable
             string key = option.Split('=')[0];
             string? opposite = key switch
             {
-                "noexec" => "exec", "exec" => "noexec",
-                "nosuid" => "suid", "suid" => "nosuid",
-                "nodev" => "dev", "dev" => "nodev",
-                "ro" => "rw", "rw" => "ro",
-                "noatime" => "atime", "atime" => "noatime",
-                "sync" => "async", "async" => "sync",
+                "noexec" => "exec",
+                "exec" => "noexec",
+                "nosuid" => "suid",
+                "suid" => "nosuid",
+                "nodev" => "dev",
+                "dev" => "nodev",
+                "ro" => "rw",
+                "rw" => "ro",
+                "noatime" => "atime",
+                "atime" => "noatime",
+                "sync" => "async",
+                "async" => "sync",
                 "size" or "mode" or "uid" or "gid" or "nr_inodes" or "nr_blocks" or "mpol" or "defaults" or "bind" or "rbind" or "rprivate"
                     or "private" or "rshared" or "shared" or "rslave" or "slave" or "strictatime" or "relatime" or "nodiratime" or "remount" or "huge" => "",
                 _ => null,

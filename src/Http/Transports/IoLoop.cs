@@ -1,7 +1,7 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
-using System.Runtime.InteropServices;
 
 namespace AotRuntime.Http;
 

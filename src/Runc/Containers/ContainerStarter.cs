@@ -199,7 +199,8 @@ internal sealed class ContainerStarter
             {
                 RuncLog.Warn(e.Message);
             }
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
     }
 
     private string Rootfs()

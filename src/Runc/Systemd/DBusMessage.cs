@@ -56,7 +56,13 @@ internal sealed class DBusMessage
         }
         return new DBusMessage
         {
-            Type = DBusMessageType.Call, Serial = serial, Destination = destination, Path = path, Interface = @interface, Member = member, Signature = signature,
+            Type = DBusMessageType.Call,
+            Serial = serial,
+            Destination = destination,
+            Path = path,
+            Interface = @interface,
+            Member = member,
+            Signature = signature,
             Content = body.ToArray(),
         };
     }

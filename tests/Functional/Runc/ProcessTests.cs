@@ -89,7 +89,7 @@ public class ProcessTests
         Assert.Contains("SCHED_BATCH", new Command("chrt", "-p", pid.ToString()).Run().Succeeded().Output);
         Assert.Contains("idle", new Command("ionice", "-p", pid.ToString()).Run().Succeeded().Output);
         Assert.Equal("5\n", bundle.Exec([], "busybox", "cut", "-d ", "-f19", "/proc/self/stat").Succeeded().Output);
-        
+
     }
 
     /// <summary>Of two values of a name the last counts, at its place.</summary>

@@ -41,7 +41,8 @@ internal sealed class Http2ClientTarget : Target
             {
                 HttpRequest request = new()
                 {
-                    Method = "POST", Target = "/",
+                    Method = "POST",
+                    Target = "/",
                     Body = body ? static async (writer, token) => await writer.WriteAsync(new byte[100_000], token) : null,
                 };
                 await using HttpResponse response = await client.SendAsync(request);

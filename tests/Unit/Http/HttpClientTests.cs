@@ -167,7 +167,10 @@ public class HttpClientTests
         await using HttpClient client = new(HttpEndpoint.Unix("/unused"), options);
         HttpRequest request = new()
         {
-            Method = "PUT", Target = "/", ContentLength = 4, ExpectContinue = true,
+            Method = "PUT",
+            Target = "/",
+            ContentLength = 4,
+            ExpectContinue = true,
             Body = static async (writer, token) => await writer.WriteAsync("body"u8.ToArray(), token),
         };
         int status;
@@ -262,7 +265,10 @@ public class HttpClientTests
     {
         HttpRequest request = new()
         {
-            Method = method, Target = "/a", ContentLength = 4, BodyCanBeSentAgain = true,
+            Method = method,
+            Target = "/a",
+            ContentLength = 4,
+            BodyCanBeSentAgain = true,
             Headers = new HttpHeaders { { "Content-Type", "text/plain" }, { "Authorization", "Bearer x" }, { "X-A", "1" } },
             Body = method is "GET" or "HEAD" or "DELETE" ? null : static (_, _) => ValueTask.CompletedTask,
         };

@@ -179,7 +179,9 @@ public sealed class HttpInteropTests : IAsyncDisposable
                 byte[] body = RandomNumberGenerator.GetBytes(i * 10_000);
                 HttpRequest request = new()
                 {
-                    Method = "POST", Target = $"/{i}", Headers = new HttpHeaders { { "x-n", $"{i}" } },
+                    Method = "POST",
+                    Target = $"/{i}",
+                    Headers = new HttpHeaders { { "x-n", $"{i}" } },
                     Body = async (writer, token) => await writer.WriteAsync(body, token),
                 };
                 await using HttpResponse response = await client.SendAsync(request, Token);

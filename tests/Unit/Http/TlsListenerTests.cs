@@ -160,7 +160,9 @@ public sealed class TlsListenerTests : IAsyncLifetime
         Task<string> relaying = RelayAsync();
         HttpEndpoint endpoint = new()
         {
-            Host = "127.0.0.1", Port = port, Proxy = HttpProxy.Parse(proxy.Address["tcp://".Length..]),
+            Host = "127.0.0.1",
+            Port = port,
+            Proxy = HttpProxy.Parse(proxy.Address["tcp://".Length..]),
             Tls = new SslClientAuthenticationOptions
             {
                 ClientCertificates = [X509Certificate2.CreateFromPemFile(File("client.pem"), File("client.key"))],

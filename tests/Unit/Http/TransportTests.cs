@@ -195,7 +195,7 @@ public sealed class TransportTests : IDisposable
     public async Task A_stale_socket_is_replaced_and_another_file_is_not()
     {
         using (System.Net.Sockets.Socket stale = new(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0))
-            {
+        {
             // The framework removes the file that it bound; under another name it stays, as after a crash.
             stale.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(SocketPath + ".bound"));
             File.Move(SocketPath + ".bound", SocketPath);

@@ -9,8 +9,8 @@ using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Reflection = Grpc.Reflection;
 using GrpcException = Grpc.Core.RpcException;
+using Reflection = Grpc.Reflection;
 
 namespace AotRuntime.Tests.Unit.Rpc;
 

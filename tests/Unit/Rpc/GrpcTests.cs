@@ -125,7 +125,10 @@ public class GrpcTests
     {
         RpcContext context = new()
         {
-            Metadata = [], Cancelled = new CancellationToken(canceled: true), ClientGone = new CancellationToken(clientGone), Deadline = DateTimeOffset.UtcNow.AddMinutes(1),
+            Metadata = [],
+            Cancelled = new CancellationToken(canceled: true),
+            ClientGone = new CancellationToken(clientGone),
+            Deadline = DateTimeOffset.UtcNow.AddMinutes(1),
         };
         Assert.Equal(status, (await RpcOutcome.OfAsync(new CancelledHandler(), null!, context))!.Status);
     }

@@ -111,7 +111,8 @@ public sealed class SystemdManagerTests : IDisposable
             foreach (byte[] one in messages)
                 stream.Write(one);
         }
-    }) { IsBackground = true }.Start();
+    })
+    { IsBackground = true }.Start();
 
     private static void Expect(NetworkStream stream, string text)
     {

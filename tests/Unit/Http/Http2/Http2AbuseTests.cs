@@ -10,8 +10,16 @@ public class Http2AbuseTests
     {
         Http2 = new Http2Options
         {
-            MaxResetBurst = 20, MaxResetsPerSecond = 1, MaxIdleControlFrames = 50, MaxEmptyDataFrames = 10, MaxConcurrentStreams = 5, MaxContinuationFrames = 4, MaxQueuedControlBytes = 2000,
-            MaxProvokedResetBurst = 20, MaxIdleWindowUpdates = 200, IdleControlFramesPerSecond = 1,
+            MaxResetBurst = 20,
+            MaxResetsPerSecond = 1,
+            MaxIdleControlFrames = 50,
+            MaxEmptyDataFrames = 10,
+            MaxConcurrentStreams = 5,
+            MaxContinuationFrames = 4,
+            MaxQueuedControlBytes = 2000,
+            MaxProvokedResetBurst = 20,
+            MaxIdleWindowUpdates = 200,
+            IdleControlFramesPerSecond = 1,
         },
     };
 

@@ -134,7 +134,8 @@ public class Http2ClientConformanceTests
         TaskCompletionSource cancelled = new();
         Task<HttpResponse> response = client.SendAsync(new HttpRequest
         {
-            Method = "POST", Target = "/",
+            Method = "POST",
+            Target = "/",
             Body = async (writer, token) =>
             {
                 using CancellationTokenRegistration registration = token.Register(cancelled.SetResult);
