@@ -21,7 +21,7 @@ same "hello world" "*Hello from AotRuntime!*" docker run --rm hello-world
 # A shell, in an image that has none.
 busybox="-v /bin/busybox:/bin/busybox --entrypoint /bin/busybox"
 same "a container is started" "" sh -c 'docker run -d "$@" >/dev/null' sh --name box --memory 64m --memory-swap 96m --cpus 0.5 --pids-limit 50 --cpuset-cpus 1 -p 8080:80 \
-    $busybox hello-world nc -lk -p 80 -e /bin/busybox echo served
+    $busybox hello-world nc -ll -p 80 -e /bin/busybox echo served
 id=$(docker inspect -f '{{.Id}}' box)
 cg=/sys/fs/cgroup/docker/$id
 same "its cgroup" "0::/docker/$id" cat "/proc/$(docker inspect -f '{{.State.Pid}}' box)/cgroup"
@@ -43,7 +43,7 @@ same "pause" box docker pause box
 same "frozen" "*frozen 1" cat "$cg/cgroup.events"
 same "it is told to be paused" paused docker inspect -f '{{.State.Status}}' box
 same "unpause" box docker unpause box
-same "top" "*busybox nc -lk*" docker top box
+same "top" "*busybox nc -ll*" docker top box
 same "kill" box docker kill box
 same "its end is told" "exited 137" sh -c 'docker wait box >/dev/null; docker inspect -f "{{.State.Status}} {{.State.ExitCode}}" box'
 same "remove" box docker rm box

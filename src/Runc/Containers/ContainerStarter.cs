@@ -44,6 +44,9 @@ internal sealed class StartOptions
 /// <summary>Makes a container and starts it.</summary>
 internal sealed class ContainerStarter
 {
+    // So few that the process that begins a scope of systemd would take a place which the container needs.
+    private const int FewProcesses = 4;
+
     private readonly StartOptions _options;
     private readonly RuntimeSpec _spec;
     private readonly LinuxSpec _linux;
@@ -54,6 +57,7 @@ internal sealed class ContainerStarter
     private UnitName? _unit;
     private LaunchSession? _holder;
     private bool _attach;
+    private bool _crowded;
     private bool _late;
     private ResctrlGroup? _resctrl;
     private NotifySocket? _notify;
@@ -168,7 +172,8 @@ internal sealed class ContainerStarter
         {
             foreach (SafeFileHandle handle in _keep)
                 handle.Dispose();
-            Release();
+            // Nothing more is asked of systemd before the container ends.
+            _cgroups?.Unit?.Disconnect();
         }
         if (Detached)
         {
@@ -288,6 +293,9 @@ internal sealed class ContainerStarter
                 _holder = LaunchSession.Hold(session);
                 _cgroups!.Unit!.Start(_unit, _spec, _cgroups.Unified, _holder.Pid);
             }
+            _crowded = _unit is not null && _linux.Resources?.Pids?.Limit is > 0 and <= FewProcesses;
+            if (_crowded)
+                _linux.Resources!.Pids!.Limit++;
             _cgroups!.Create(_linux.Resources);
             if (_cgroups.Unified)
                 CgroupOwner.Set(_cgroups.PathOf("")!, _spec);
@@ -299,13 +307,22 @@ internal sealed class ContainerStarter
         _state!.CgroupsMade = _cgroups.Made;
     }
 
-    // The container lives on without the process that began its scope, and we without systemd.
-    private void Release()
+    // The container is in its scope: the process that began it goes, and no longer counts.
+    private void Settle()
+    {
+        EndHolder();
+        if (!_crowded)
+            return;
+        _crowded = false;
+        _linux.Resources!.Pids!.Limit--;
+        _cgroups!.Apply(new ResourcesSpec { Pids = _linux.Resources.Pids }, devices: false);
+    }
+
+    private void EndHolder()
     {
         _holder?.Kill();
         _holder?.Dispose();
         _holder = null;
-        _cgroups?.Unit?.Disconnect();
     }
 
     private void Launch(LaunchSession session, ProcessIo io, string rootfs)
@@ -442,6 +459,7 @@ internal sealed class ContainerStarter
                         ProcessSetup.Limits(session.Pid, _spec.Process!);
                         if (_state!.Pid != session.Pid)
                             SaveRunning(session.Pid);
+                        Settle();
                         session.Answer();
                         break;
                     case SyncKind.Cgroups:
@@ -527,7 +545,7 @@ internal sealed class ContainerStarter
     private void Undo(LaunchSession session)
     {
         session.Kill();
-        Release();
+        EndHolder();
         try
         {
             _cgroups?.Destroy();

@@ -43,8 +43,16 @@ internal sealed class DBusConnection : IDisposable
                 continue;
             }
             var connection = new DBusConnection(socket);
-            connection.Authenticate();
-            return connection;
+            try
+            {
+                connection.Authenticate();
+                return connection;
+            }
+            catch (Exception)
+            {
+                connection.Dispose();
+                throw;
+            }
         }
         throw why != Errno.None ? new LinuxException("connect", addresses, why) : new RuncException($"no D-Bus address is of a known kind: {addresses}");
     }
@@ -128,19 +136,17 @@ internal sealed class DBusConnection : IDisposable
 
     /// <summary>
     /// EXTERNAL: the other side asks the kernel who we are. We do not say it ourselves, since in a user namespace we do not know our number there
-    /// ("If the client sends an empty string, the server should use the identity from the credentials").
+    /// ("If the client sends an empty string, the server should use the identity from the credentials"). All is sent at once: systemd does not
+    /// look at a message that it has read together with BEGIN until the next one comes.
     /// </summary>
     private void Authenticate()
     {
-        Send("\0AUTH EXTERNAL\r\nDATA\r\n"u8);
         long end = Environment.TickCount64 + CallMilliseconds;
-        foreach (string expected in (ReadOnlySpan<string>)["DATA", "OK "])
-        {
-            string line = Line(end);
-            if (!line.StartsWith(expected, StringComparison.Ordinal))
-                throw new RuncException($"D-Bus authentication failed: {line}");
-        }
-        Send("BEGIN\r\n"u8);
+        Send("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"u8);
+        // An older systemd is content with the first line, and says so twice.
+        string first = Line(end), second = first.StartsWith("DATA", StringComparison.Ordinal) || first.StartsWith("OK ", StringComparison.Ordinal) ? Line(end) : first;
+        if (!second.StartsWith("OK ", StringComparison.Ordinal))
+            throw new RuncException($"D-Bus authentication failed: {second}");
     }
 
     private string Line(long end)

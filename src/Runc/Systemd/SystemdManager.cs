@@ -21,7 +21,7 @@ internal sealed class SystemdManager : IDisposable
     /// <summary>The cgroup that it manages, from the root of the hierarchy.</summary>
     public string ControlGroup => Property("ControlGroup");
 
-    /// <summary>Connects: to a bus that the environment names, to the manager's own socket, to the bus at its usual place.</summary>
+    /// <summary>Connects to a bus that the environment names, to the bus at its usual place, or where there is none to the manager's own socket.</summary>
     /// <exception cref="RuncException">There is no systemd.</exception>
     public static SystemdManager Open(bool user)
     {
@@ -32,8 +32,8 @@ internal sealed class SystemdManager : IDisposable
         (string Addresses, bool IsBus)[] ways =
         [
             (given, true),
-            (user ? $"unix:path={runtime}/systemd/private" : "unix:path=/run/systemd/private", false),
             (user ? $"unix:path={runtime}/bus" : "unix:path=/run/dbus/system_bus_socket", true),
+            (user ? $"unix:path={runtime}/systemd/private" : "unix:path=/run/systemd/private", false),
         ];
         Exception? why = null;
         foreach ((string addresses, bool isBus) in ways)
@@ -42,9 +42,7 @@ internal sealed class SystemdManager : IDisposable
                 continue;
             try
             {
-                var manager = new SystemdManager(DBusConnection.Open(addresses));
-                manager.Begin(isBus);
-                return manager;
+                return Begin(DBusConnection.Open(addresses), isBus);
             }
             catch (Exception e) when (e is RuncException or LinuxException)
             {
@@ -122,14 +120,24 @@ internal sealed class SystemdManager : IDisposable
         DBusValue.Array("(sv)", properties.ConvertAll(p => DBusValue.Struct(DBusValue.String(p.Name), DBusValue.Variant(p.Value))));
 
     // On a bus signals go only to who asks for them, and systemd sends none unless somebody has subscribed.
-    private void Begin(bool isBus)
+    private static SystemdManager Begin(DBusConnection connection, bool isBus)
     {
-        if (isBus)
+        var manager = new SystemdManager(connection);
+        try
         {
-            _connection.Call(Bus, BusObject, Bus, "Hello");
-            _connection.Call(Bus, BusObject, Bus, "AddMatch", DBusValue.String($"type='signal',interface='{Manager}',member='JobRemoved',path='{Object}'"));
+            if (isBus)
+            {
+                connection.Call(Bus, BusObject, Bus, "Hello");
+                connection.Call(Bus, BusObject, Bus, "AddMatch", DBusValue.String($"type='signal',interface='{Manager}',member='JobRemoved',path='{Object}'"));
+            }
+            manager.Call("Subscribe");
+            return manager;
         }
-        Call("Subscribe");
+        catch (Exception)
+        {
+            manager.Dispose();
+            throw;
+        }
     }
 
     private List<DBusValue> Call(string member, params ReadOnlySpan<DBusValue> arguments) => _connection.Call(Service, Object, Manager, member, arguments);

@@ -95,9 +95,8 @@ public sealed class SystemdManagerTests : IDisposable
     {
         using Socket client = _listener.Accept();
         using var stream = new NetworkStream(client);
-        Expect(stream, "\0AUTH EXTERNAL\r\nDATA\r\n");
+        Expect(stream, "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n");
         stream.Write("DATA\r\nOK 0123\r\n"u8);
-        Expect(stream, "BEGIN\r\n");
         byte[] prefix = new byte[DBusMessage.PrefixLength];
         while (stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false) == prefix.Length)
         {
