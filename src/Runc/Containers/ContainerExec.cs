@@ -103,6 +103,7 @@ internal static class ContainerExec
             inputs.RootFd = (int)root.DangerousGetHandle();
         }
 
+        string? attachTo = null;
         try
         {
             session.Start(ExecPlan.Build(inputs));
@@ -120,10 +121,10 @@ internal static class ContainerExec
         {
             inputs.CgroupFd = -1;
             session.Start(ExecPlan.Build(inputs));
-            container.Cgroups.Unit.Attach(session.Pid, options.SubCgroups.GetValueOrDefault("", ""));
+            attachTo = options.SubCgroups.GetValueOrDefault("", "");
         }
         ResctrlGroup.Load(container.State.Resctrl)?.Join(session.Pid);
-        Converse(session, process, container, inputs.Seccomp);
+        Converse(session, process, container, inputs.Seccomp, attachTo);
     }
 
     private static List<string> Environment(ProcessIo io, ProcessSpec process)
@@ -138,7 +139,8 @@ internal static class ContainerExec
         }
     }
 
-    private static void Converse(LaunchSession session, ProcessSpec process, Container container, SeccompProgram? seccomp)
+    // With a path to attach to, the process is moved there by systemd, below the container's unit, once it is the one that will run the program.
+    private static void Converse(LaunchSession session, ProcessSpec process, Container container, SeccompProgram? seccomp, string? attachTo)
     {
         bool ready = false;
         try
@@ -149,6 +151,8 @@ internal static class ContainerExec
                 {
                     case SyncKind.Ready:
                         ready = true;
+                        if (attachTo is not null)
+                            container.Cgroups.Unit!.Attach(session.Pid, attachTo);
                         // A plain user's process has inherited it: by now its files in /proc are root's.
                         if (Sys.EffectiveUser() == 0)
                             ProcessSetup.OomScore(session.Pid, process);
