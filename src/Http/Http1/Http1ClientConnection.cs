@@ -7,6 +7,9 @@ namespace AotRuntime.Http;
 /// <summary>The client's side of one connection: one request at a time.</summary>
 internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection transport, HttpClientOptions options) : IAsyncDisposable, IHttp1BodySource
 {
+    // A body that is still on its way after that is one that the server did not want.
+    private static readonly TimeSpan s_sendGrace = TimeSpan.FromMilliseconds(50);
+
     private readonly PipeReader _input = transport.Input;
     private readonly Http1BodyReader _body = new(transport.Input, options.MaxHeaderBytes, options.MaxHeaderFields, options.BodyTimeout);
     private readonly Http1BodyWriter _requestBody = new(transport.Output);
@@ -72,9 +75,12 @@ internal sealed class Http1ClientConnection(HttpClient pool, TransportConnection
         }
     }
 
-    /// <summary>The response is read to its end and wanted no more.</summary>
-    public void Release(bool reusable)
+    /// <summary>The response is wanted no more; a <paramref name="reusable"/> connection has it behind it.</summary>
+    public async ValueTask ReleaseAsync(bool reusable)
     {
+        // A server may answer before the task that sent it the last octets has noticed that they are gone.
+        if (reusable && !_sending.IsCompleted)
+            await Task.WhenAny(_sending, Task.Delay(s_sendGrace)).ConfigureAwait(false);
         if (reusable && !BodyUnwanted && _sending.IsCompletedSuccessfully && _requestBody.IsWhole && !_requestBody.PeerGone && !transport.Closed.IsCancellationRequested)
             pool.Return(this);
         else
@@ -344,8 +350,7 @@ internal sealed class Http1Response(Http1ClientConnection connection, Http1BodyR
         if (_disposed || _raw)
             return ValueTask.CompletedTask;
         _disposed = true;
-        connection.Release(_keepAlive && SkipRest());
-        return ValueTask.CompletedTask;
+        return connection.ReleaseAsync(_keepAlive && SkipRest());
     }
 
     /// <summary>Skips what has already arrived, which is cheaper than a new connection. False where that is not the whole body.</summary>

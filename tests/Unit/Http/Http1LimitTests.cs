@@ -67,7 +67,9 @@ public class Http1LimitTests
         TransportConnection[] connections = await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => await Transport.ConnectUnixAsync(path, Token)));
         foreach (TransportConnection connection in connections)
             await connection.Output.WriteAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n"u8.ToArray(), Token);
-        await Task.Delay(300, Token);
+        while (Volatile.Read(ref served) < 2)
+            await Task.Delay(10, Token);
+        await Task.Delay(300, Token); // the third has no turn yet
         Assert.Equal(2, Volatile.Read(ref served));
         Task<ReadResult>[] answers = [.. connections.Select(c => c.Input.ReadAsync(Token).AsTask())];
         int first = Array.IndexOf(answers, await Task.WhenAny(answers));
