@@ -144,13 +144,21 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
     {
-        if (!_started || PassesThrough || source.Length < SpillBytes / 8)
+        if (!_started || source.Length < SpillBytes / 8)
         {
             this.Write(source.Span);
             return FlushAsync(cancellationToken);
         }
-        // A large piece goes out as a chunk of its own, copied once.
         ThrowIfCompleted();
+        if (PassesThrough)
+        {
+            // A large piece need not be copied at all.
+            ThrowIfPeerGone();
+            Spill();
+            Count(source.Length);
+            return FlushedAsync(output.WriteAsync(source, cancellationToken));
+        }
+        // A large piece goes out as a chunk of its own, copied once.
         Spill();
         Count(source.Length);
         if (!_discard)
@@ -196,10 +204,19 @@ internal sealed class Http1BodyWriter(PipeWriter output) : PipeWriter
     /// <summary>Sends what the connection's buffer holds.</summary>
     public ValueTask<FlushResult> FlushOutputAsync(CancellationToken cancellationToken = default)
     {
-        // Once, a flush comes back completed, as a pipe's does; a writer that goes on regardless has to be stopped.
+        ThrowIfPeerGone();
+        return FlushedAsync(output.FlushAsync(cancellationToken));
+    }
+
+    /// <summary>Once, a flush comes back completed, as a pipe's does; a writer that goes on regardless has to be stopped.</summary>
+    private void ThrowIfPeerGone()
+    {
         if (_peerGone)
             throw new IOException("write: broken pipe");
-        ValueTask<FlushResult> flush = output.FlushAsync(cancellationToken);
+    }
+
+    private ValueTask<FlushResult> FlushedAsync(ValueTask<FlushResult> flush)
+    {
         if (!flush.IsCompletedSuccessfully)
             return WaitAsync(flush);
         FlushResult result = flush.Result;

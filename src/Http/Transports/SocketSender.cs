@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using AotRuntime.Linux;
@@ -8,7 +9,8 @@ namespace AotRuntime.Http;
 
 /// <summary>
 /// Writes a socket: a flush sends at once, on the caller's thread. What the kernel does not take waits here and goes on when the loop tells of
-/// room, so that a cancelled flush leaves no half message behind; a flush waits only when much has gathered.
+/// room, so that a cancelled flush leaves no half message behind; a flush waits only when much has gathered. Large pieces of the caller's own
+/// memory are sent out of it, without a copy.
 /// </summary>
 /// <remarks>
 /// The writer's side (memory, advance, commit, flush) is one caller's at a time, as with every pipe. <see cref="Kick"/> and the loop may come
@@ -23,6 +25,9 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
     private const int Resume = Pause / 2;
     private const int MinSegment = 8 * 1024;
     private const int MaxSegment = 64 * 1024;
+
+    /// <summary>From here on a piece is worth being waited for in its writer's memory.</summary>
+    private const int MinDirect = 16 * 1024;
 
     private readonly Lock _gate = new();
     // A writer that waited goes on elsewhere: if it blocked on the loop's stack, the loop would first have to notice.
@@ -107,22 +112,21 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        HasCommitted = false;
-        bool send;
+        Push();
         lock (_gate)
         {
-            _held = false;
-            CommitLocked();
-            send = BeginSend();
-        }
-        if (send)
-            Send();
-        lock (_gate)
-        {
-            if (TryFlushed(out FlushResult result))
+            if (TryFlushed(direct: false, out FlushResult result))
                 return new(result);
         }
-        return WaitForRoom(cancellationToken);
+        return WaitForRoom(direct: false, cancellationToken);
+    }
+
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+    {
+        if (source.Length >= MinDirect)
+            return SendDirectAsync(source, cancellationToken);
+        this.Write(source.Span);
+        return FlushAsync(cancellationToken);
     }
 
     public override void CancelPendingFlush()
@@ -174,15 +178,24 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
     /// <summary>The loop: there may be room.</summary>
     public void OnRoom()
     {
+        bool send, wake = false;
         lock (_gate)
         {
             if (!_blocked)
                 return;
             _blocked = false;
-            if (!BeginSend())
-                return;
+            send = BeginSend();
+            if (!send)
+            {
+                WatchRoom(false);
+                wake = _waiting; // who sends out of its own memory
+                _waiting = false;
+            }
         }
-        Send();
+        if (send)
+            Send();
+        else if (wake)
+            _core.SetResult(default);
     }
 
     /// <summary>The peer is gone, or the connection given up: what waits goes nowhere. A writer's flush comes back completed, as a pipe's does.</summary>
@@ -225,7 +238,103 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
     void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 
-    private ValueTask<FlushResult> WaitForRoom(CancellationToken cancellationToken)
+    /// <summary>Commits what was written, and sends what the kernel takes.</summary>
+    private void Push()
+    {
+        HasCommitted = false;
+        lock (_gate)
+        {
+            _held = false;
+            CommitLocked();
+            if (!BeginSend())
+                return;
+        }
+        Send();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<FlushResult> SendDirectAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    {
+        FlushResult result;
+        try
+        {
+            result = await FlushAsync(cancellationToken).ConfigureAwait(false);
+            while (!result.IsCompleted && !result.IsCanceled && TrySendDirect(ref source) && !source.IsEmpty)
+                result = await WaitForRoom(direct: true, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A piece is sent whole or not at all, and its writer has the memory back from here on.
+            this.Write(source.Span);
+            Push();
+            throw;
+        }
+        if (source.IsEmpty || result.IsCompleted)
+            return result;
+        this.Write(source.Span);
+        if (!result.IsCanceled)
+            return await FlushAsync(cancellationToken).ConfigureAwait(false);
+        Push();
+        return result;
+    }
+
+    /// <summary>
+    /// Sends the caller's memory until the kernel takes no more, on the caller's thread alone; <paramref name="source"/> becomes what is left.
+    /// False where other bytes wait to be sent before.
+    /// </summary>
+    private bool TrySendDirect(ref ReadOnlyMemory<byte> source)
+    {
+        lock (_gate)
+        {
+            if (_over)
+            {
+                source = default;
+                return true;
+            }
+            if (_pending > 0 || _sending || _blocked)
+                return false;
+            _sending = true;
+        }
+        Errno errno = default;
+        int sent = 0;
+        while (sent >= 0 && !source.IsEmpty)
+        {
+            sent = TrySend(source.Span, out errno);
+            source = source[Math.Max(sent, 0)..];
+        }
+        lock (_gate)
+        {
+            _sending = false;
+            if (_over)
+            {
+                Drop();
+                source = default;
+                return true;
+            }
+            _blocked = sent < 0 && errno == Errno.EAGAIN;
+            WatchRoom(_blocked);
+            if (sent >= 0 || _blocked)
+                return true;
+        }
+        Fail();
+        return true;
+    }
+
+    private int TrySend(ReadOnlySpan<byte> bytes, out Errno errno)
+    {
+        try
+        {
+            return Sys.TrySend(socket, bytes, out errno);
+        }
+        catch (ObjectDisposedException)
+        {
+            errno = Errno.EBADF;
+            return -1;
+        }
+    }
+
+    /// <summary>Waits until less is pending or, <paramref name="direct"/>, until the kernel takes more.</summary>
+    private ValueTask<FlushResult> WaitForRoom(bool direct, CancellationToken cancellationToken)
     {
         if (cancellationToken.CanBeCanceled)
         {
@@ -235,7 +344,7 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         FlushResult result;
         lock (_gate)
         {
-            if (!TryFlushed(out result) && !cancellationToken.IsCancellationRequested)
+            if (!TryFlushed(direct, out result) && !cancellationToken.IsCancellationRequested)
             {
                 _core.Reset();
                 _waiting = true;
@@ -247,11 +356,11 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         return cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<FlushResult>(cancellationToken) : new(result);
     }
 
-    private bool TryFlushed(out FlushResult result)
+    private bool TryFlushed(bool direct, out FlushResult result)
     {
         bool cancelled = _cancelRequested;
         result = new FlushResult(cancelled, _over);
-        if (!cancelled && !_over && _pending >= Pause)
+        if (!cancelled && !_over && (direct ? _blocked : _pending >= Pause))
             return false;
         _cancelRequested = false;
         return true;
@@ -357,15 +466,7 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
             if (bytes.IsEmpty)
                 return;
 
-            Errno errno;
-            try
-            {
-                sent = Sys.TrySend(socket, bytes.Span, out errno);
-            }
-            catch (ObjectDisposedException)
-            {
-                (sent, errno) = (-1, Errno.EBADF);
-            }
+            sent = TrySend(bytes.Span, out Errno errno);
             if (sent >= 0)
                 continue;
             lock (_gate)
