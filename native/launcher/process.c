@@ -138,19 +138,18 @@ void stage_resolve(struct plan_reader *r)
 }
 
 /*
- * `start` writes one byte. The descriptor is open for reading and writing, so that the read blocks while no writer is
- * there, and no path has to be opened here: the container's root holds nothing of ours. A dead init leaves no reader,
- * which `start` sees as ENXIO.
+ * `start` reads, as runc's does, and takes what it reads for a sign that nobody has started the container yet. The fifo is full, so that the
+ * write waits for that, and open for reading too, so that it waits where nobody reads; no path has to be opened here: the container's root
+ * holds nothing of ours. Of a dead init the fifo holds nothing any more.
  */
 void stage_wait_fifo(struct plan_reader *r)
 {
     int fd = (int)plan_u32(r);
-    char go;
     ssize_t n;
-    while ((n = read(fd, &go, 1)) < 0 && errno == EINTR)
+    while ((n = write(fd, "0", 1)) < 0 && errno == EINTR)
         ;
     if (n != 1)
-        fail(n < 0 ? errno : EPIPE, "read exec fifo");
+        fail(n < 0 ? errno : EPIPE, "write exec fifo");
     close(fd);
 }
 

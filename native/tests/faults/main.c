@@ -46,6 +46,9 @@ struct outcome {
 };
 
 /* Our ends of what a plan gets from its runtime. */
+/* What `start` reads before the process can write: a page. */
+enum { FIFO_SIZE = 4096 };
+
 static int console = -1, pidfd_socket = -1, fifo = -1;
 
 static void mount_op(const char *source, const char *target, const char *type, uint64_t flags, const char *data)
@@ -271,7 +274,11 @@ static void plan_joined(int sync)
     u32(&b, SYNC_DONE);
     u32(&b, 0);
     op(&b, OP_WAIT_FIFO);
-    u32(&b, (uint32_t)(fifo = in_dir("fifo", O_RDWR)));
+    fifo = in_dir("fifo", O_RDWR);
+    static const char all[FIFO_SIZE];
+    if (fcntl(fifo, F_SETPIPE_SZ, FIFO_SIZE) != FIFO_SIZE || write(fifo, all, sizeof all) != sizeof all)
+        _exit(2);
+    u32(&b, (uint32_t)fifo);
     op(&b, OP_EXEC);
     u32(&b, 0);
     finish(&b, sync);
@@ -312,7 +319,8 @@ _Noreturn static void runner(int to)
             aot_report_answer(pair[0]);
         if (outcome.report.kind == SYNC_DONE) {
             outcome.done = 1;
-            if (write(fifo, "0", 1) != 1)
+            char all[FIFO_SIZE];
+            if (read(fifo, all, sizeof all) != sizeof all)
                 _exit(5);
         }
         memset(&outcome.report, 0, sizeof outcome.report);

@@ -3,12 +3,19 @@ using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
 using AotRuntime.Runc.Criu;
 using AotRuntime.Runc.Tracing;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Commands;
 
 /// <summary><c>create</c>, <c>run</c> and <c>start</c>.</summary>
 internal static class StartCommands
 {
+    private const string HasStopped = "cannot start a container that has stopped";
+    private const string AlreadyRunning = "cannot start an already running container";
+
+    /// <summary>How long a first process may take from saying that it is ready to opening its fifo.</summary>
+    private const int OpenLimitMs = 10_000;
+
     public static readonly Flag[] CreateFlags =
     [
         new("bundle", "b", FlagKind.Text, "the bundle's directory (default: the working directory)"),
@@ -40,16 +47,16 @@ internal static class StartCommands
         switch (container.GetStatus())
         {
             case Status.Stopped:
-                throw new RuncException("cannot start a container that has stopped");
+                throw new RuncException(HasStopped);
             case Status.Running:
-                throw new RuncException("cannot start an already running container");
+                throw new RuncException(AlreadyRunning);
             case Status.Paused:
                 throw new RuncException("cannot start a container in the paused state");
         }
         if (container.State.Trace)
             Trace.Resume(container.StateDirectory);
         NotifySocket? notify = NotifySocket.Of(container.StateDirectory);
-        using Microsoft.Win32.SafeHandles.SafeFileHandle? init = notify is null ? null : container.OpenInit();
+        using SafeFileHandle? init = notify is null ? null : container.OpenInit();
         notify?.Listen();
         Trace.Step("release the program");
         Release(container);
@@ -60,23 +67,27 @@ internal static class StartCommands
         return 0;
     }
 
-    /// <summary>Of two that start at once, the one that removes the fifo may write to it.</summary>
+    /// <summary>Reads what the first process waits to write. Of two that start at once, it is the one that removes the fifo.</summary>
     private static void Release(Container container)
     {
+        using SafeFileHandle init = container.OpenInit() ?? throw new RuncException(HasStopped);
         try
         {
-            using Microsoft.Win32.SafeHandles.SafeFileHandle fifo = Sys.Open(container.FifoPath, OpenFlags.WriteOnly | OpenFlags.NonBlock);
+            using SafeFileHandle fifo = Sys.Open(container.FifoPath, OpenFlags.ReadOnly | OpenFlags.NonBlock);
+            // runc's process may not have come to open it yet.
+            (EpollEvents read, EpollEvents ended) = Sys.PollTwo(fifo, EpollEvents.In, init, EpollEvents.In, OpenLimitMs);
+            if ((read & EpollEvents.In) == 0)
+                throw new RuncException(ended != EpollEvents.None ? HasStopped : AlreadyRunning);
+            // All that is there: the process goes on only once there is room again.
+            Span<byte> what = stackalloc byte[4096];
+            while (Sys.TryRead(fifo, what, out _) > 0)
+            {
+            }
             Sys.Unlink(container.FifoPath);
-            Sys.WriteDescriptor((int)fifo.DangerousGetHandle(), "0"u8);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.ENXIO)
-        {
-            // Nobody reads: init has died since its status was asked for.
-            throw new RuncException("cannot start a container that has stopped", e);
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
         {
-            throw new RuncException("cannot start an already running container", e);
+            throw new RuncException(AlreadyRunning, e);
         }
     }
 

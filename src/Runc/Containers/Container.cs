@@ -4,6 +4,7 @@ using System.Text.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Resctrl;
+using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
 using Microsoft.Win32.SafeHandles;
@@ -73,6 +74,10 @@ internal sealed class Container
 
     public bool IsAlive() =>
         State.Pid > 0 && ProcStat.Read(State.Pid) is { } stat && stat.State is not ('Z' or 'X') && stat.StartTime == State.StartTime;
+
+    /// <summary>The filter for further processes; null for none.</summary>
+    public SeccompProgram? LoadSeccomp() =>
+        State.Seccomp?.Load(StateDirectory) ?? (State.Profile is null ? null : SeccompCompiler.Compile(State.Profile));
 
     /// <summary>The first process, held so that its number can't come to mean another; null where it has ended.</summary>
     public SafeFileHandle? OpenInit()

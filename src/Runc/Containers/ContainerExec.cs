@@ -93,7 +93,7 @@ internal static class ContainerExec
             Env = Environment(io, process),
             Personality = container.State.Personality,
             MemoryPolicy = container.State.MemoryPolicy,
-            Seccomp = container.State.Seccomp?.Load(container.StateDirectory),
+            Seccomp = container.LoadSeccomp(),
         };
         container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, late: false, options.SubCgroups);
         if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)

@@ -8,6 +8,7 @@ using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State;
+using AotRuntime.Runc.State.Libcontainer;
 using AotRuntime.Runc.Systemd;
 using AotRuntime.Runc.Tracing;
 using Microsoft.Win32.SafeHandles;
@@ -62,6 +63,7 @@ internal sealed class ContainerStarter
     private ResctrlGroup? _resctrl;
     private NotifySocket? _notify;
     private string _directory = "";
+    private byte[]? _config;
 
     private ContainerStarter(StartOptions options, RuntimeSpec spec)
     {
@@ -145,7 +147,7 @@ internal sealed class ContainerStarter
             MakeEarlyCgroups(session);
             if (_resctrl is not null)
             {
-                StateStore.Save(_directory, _state);
+                StateStore.Save(_directory, _state, ConfigForm.None);
                 _resctrl.Create(_linux.IntelRdt!);
             }
             if (!Detached)
@@ -276,7 +278,7 @@ internal sealed class ContainerStarter
             && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
         if (_options.NoCgroups || (_late && !_cgroups!.HasV2))
             return;
-        StateStore.Save(_directory, _state!);
+        StateStore.Save(_directory, _state!, ConfigForm.None);
         if (_late)
             _cgroups!.MakeV2();
         else
@@ -374,7 +376,7 @@ internal sealed class ContainerStarter
             List<string> expected = _state!.CgroupsMade;
             MakeCgroups(session);
             if (!_cgroups.Made.TrueForAll(expected.Contains))
-                StateStore.Save(_directory, _state);
+                SaveState();
         }
         Converse(session);
     }
@@ -491,7 +493,13 @@ internal sealed class ContainerStarter
         Trace.Step("write state.json");
         _state!.Pid = pid;
         _state.StartTime = ProcStat.Read(pid)?.StartTime ?? throw new RuncException("container init exited prematurely");
-        StateStore.Save(_directory, _state);
+        SaveState();
+    }
+
+    private void SaveState()
+    {
+        _config ??= ConfigForm.Write(_spec, _state!, _options.NoPivot, _seccomp?.Profile);
+        StateStore.Save(_directory, _state!, _config);
     }
 
     private byte[] State(int pid, string status)
@@ -502,11 +510,16 @@ internal sealed class ContainerStarter
 
     private void Poststart(int pid) => HookRunner.RunAll(_spec.Hooks?.Poststart, "poststart", State(pid, "running"), failing: true);
 
+    /// <summary>
+    /// The first process waits until <c>start</c> reads from it, as runc's does, which opens it for that: by a path in /proc. Ours waits to write
+    /// to a full one, and so needs neither a path nor a /proc in a root that is not ours.
+    /// </summary>
     private int MakeFifo()
     {
         string path = _directory + "/" + StateStore.FifoName;
         Sys.MkFifo(path, 0x192);
         SafeFileHandle fifo = Sys.Open(path, OpenFlags.ReadWrite);
+        Sys.FillPipe(fifo, path);
         _keep.Add(fifo);
         return (int)fifo.DangerousGetHandle();
     }

@@ -119,6 +119,7 @@ internal static class ProcessSetup
     {
         User = new UserSpec { Umask = first.User.Umask },
         Capabilities = first.Capabilities,
+        Rlimits = first.Rlimits,
         OomScoreAdj = first.OomScoreAdj,
         ApparmorProfile = first.ApparmorProfile,
         SelinuxLabel = first.SelinuxLabel,
@@ -134,6 +135,8 @@ internal static class ProcessSetup
             return process;
         process.User.Umask ??= defaults.User.Umask;
         process.Capabilities ??= defaults.Capabilities;
+        if (process.Rlimits is not { Count: > 0 })
+            process.Rlimits = defaults.Rlimits;
         process.OomScoreAdj ??= defaults.OomScoreAdj;
         process.ApparmorProfile = string.IsNullOrEmpty(process.ApparmorProfile) ? defaults.ApparmorProfile : process.ApparmorProfile;
         process.SelinuxLabel = string.IsNullOrEmpty(process.SelinuxLabel) ? defaults.SelinuxLabel : process.SelinuxLabel;

@@ -47,6 +47,8 @@ internal static class RlimitNames
         int number = Array.IndexOf(Known, name);
         return number >= 0 ? number : throw new RuncException($"wrong rlimit value: {name}");
     }
+
+    public static string Name(int number) => (uint)number < (uint)Known.Length ? Known[number] : throw new RuncException($"wrong rlimit value: {number}");
 }
 
 /// <summary>Namespaces by the spec's names.</summary>

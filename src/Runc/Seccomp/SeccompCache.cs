@@ -7,6 +7,7 @@ using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Logging;
 using AotRuntime.Runc.Spec;
+using AotRuntime.Runc.State.Libcontainer;
 using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Seccomp;
@@ -18,11 +19,11 @@ namespace AotRuntime.Runc.Seccomp;
 /// </summary>
 internal static class SeccompCache
 {
-    /// <summary>Below the root of container states; '@' is in no container's id.</summary>
-    private const string Folder = "/@seccomp";
+    /// <summary>Files beside the containers' directories, which is all that runc looks at; '@' is in no container's id.</summary>
+    private const string Prefix = "@seccomp-";
 
-    private const uint Magic = 0x31434353; // "SCC1": the layout, and how programs are made
-    private const int HeaderSize = 16;
+    private const uint Magic = 0x32434353; // "SCC2": the layout, and how programs are made
+    private const int HeaderSize = 20;
     private const int MaxEntries = 64;
     private const int MaxSize = 4 * 1024 * 1024;
     private const uint OthersMayWrite = 0x12;
@@ -37,7 +38,15 @@ internal static class SeccompCache
         string path = PathOf(root, key);
         if (Load(path, key) is { } known)
             return known;
-        SeccompProgram? program = SeccompCompiler.Compile(Parse(json));
+        SeccompSpec spec = Parse(json);
+        SeccompProgram? program = SeccompCompiler.Compile(spec) is not { } made ? null : new SeccompProgram
+        {
+            Flags = made.Flags,
+            Instructions = made.Instructions,
+            ListenerPath = made.ListenerPath,
+            ListenerMetadata = made.ListenerMetadata,
+            Profile = JsonText.ToBytes(SeccompForm.From(spec), LibcontainerJson.LibcontainerSeccomp),
+        };
         // A listener's path and text are not kept, so neither is the program.
         if (program is { ListenerPath: null })
             Store(path, key, program);
@@ -64,7 +73,7 @@ internal static class SeccompCache
         return key;
     }
 
-    internal static string PathOf(string root, ReadOnlySpan<byte> key) => $"{root.TrimEnd('/')}{Folder}/{XxHash3.HashToUInt64(key):x16}.bpf";
+    internal static string PathOf(string root, ReadOnlySpan<byte> key) => $"{root.TrimEnd('/')}/{Prefix}{XxHash3.HashToUInt64(key):x16}.bpf";
 
     /// <summary>Null where the entry is missing, of another profile, damaged, or not only ours to write.</summary>
     internal static SeccompProgram? Load(string path, ReadOnlySpan<byte> key)
@@ -86,31 +95,36 @@ internal static class SeccompCache
         }
         if (entry.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(entry) != Magic)
             return null;
-        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(4));
-        uint keyLength = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(8));
-        uint checksum = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(12));
-        int programLength = entry.Length - HeaderSize - key.Length;
-        if (keyLength != (uint)key.Length || !SeccompProgram.IsPlausible(programLength) || !entry.AsSpan(HeaderSize, key.Length).SequenceEqual(key))
+        uint checksum = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(4));
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(8));
+        uint keyLength = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(12));
+        uint profileLength = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(16));
+        long programLength = (long)entry.Length - HeaderSize - keyLength - profileLength;
+        if (keyLength != (uint)key.Length || programLength < 0 || !SeccompProgram.IsPlausible((int)programLength)
+            || !entry.AsSpan(HeaderSize, key.Length).SequenceEqual(key) || checksum != Checksum(entry))
             return null;
-        byte[] instructions = entry[(HeaderSize + key.Length)..];
-        return checksum == Checksum(flags, instructions) ? new SeccompProgram { Flags = flags, Instructions = instructions } : null;
+        int profile = HeaderSize + key.Length, instructions = profile + (int)profileLength;
+        return new SeccompProgram { Flags = flags, Profile = entry[profile..instructions], Instructions = entry[instructions..] };
     }
 
     /// <summary>A reader sees all of an entry or none. A cache that can't be written costs time, not the container.</summary>
     internal static void Store(string path, ReadOnlySpan<byte> key, SeccompProgram program)
     {
-        byte[] entry = new byte[HeaderSize + key.Length + program.Instructions.Length];
+        int made = HeaderSize + key.Length;
+        byte[] entry = new byte[made + program.Profile.Length + program.Instructions.Length];
         BinaryPrimitives.WriteUInt32LittleEndian(entry, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(4), program.Flags);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(8), (uint)key.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(12), Checksum(program.Flags, program.Instructions));
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(8), program.Flags);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(12), (uint)key.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(16), (uint)program.Profile.Length);
         key.CopyTo(entry.AsSpan(HeaderSize));
-        program.Instructions.CopyTo(entry.AsSpan(HeaderSize + key.Length));
+        program.Profile.CopyTo(entry.AsSpan(made));
+        program.Instructions.CopyTo(entry.AsSpan(made + program.Profile.Length));
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(4), Checksum(entry));
         try
         {
-            string folder = Path.GetDirectoryName(path)!;
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            string[] known = Directory.GetFiles(folder);
+            string root = Path.GetDirectoryName(path)!;
+            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            string[] known = Directory.GetFiles(root, Prefix + "*");
             if (known.Length >= MaxEntries)
                 Array.ForEach(known, File.Delete);
             string temporary = $"{path}.{Environment.ProcessId}";
@@ -124,5 +138,5 @@ internal static class SeccompCache
     }
 
     /// <summary>Finds what power loss or a full disk left half done.</summary>
-    private static uint Checksum(uint flags, ReadOnlySpan<byte> program) => XxHash32.HashToUInt32(program, (int)flags);
+    private static uint Checksum(ReadOnlySpan<byte> entry) => XxHash32.HashToUInt32(entry[8..]); // all that follows it
 }

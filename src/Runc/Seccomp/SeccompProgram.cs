@@ -21,6 +21,9 @@ internal sealed class SeccompProgram
     /// <inheritdoc cref="ListenerPath"/>
     public string? ListenerMetadata { get; init; }
 
+    /// <summary>The profile that it was made of, as runc keeps it in state.json; empty where nobody asked.</summary>
+    public byte[] Profile { get; init; } = [];
+
     /// <summary>Whether this can be a program at all.</summary>
     public static bool IsPlausible(int length) => length > 0 && length % InstructionSize == 0 && length / InstructionSize <= MaxInstructions;
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Spec;
 
@@ -34,6 +35,9 @@ internal sealed class ContainerState
     /// <summary>What the standard streams lead to ("pipe:[4711]"); null for a terminal of the container's own.</summary>
     public List<string>? Descriptors { get; set; }
     public SeccompState? Seccomp { get; set; }
+    /// <summary>The profile of a container that another runtime made, which keeps no compiled one.</summary>
+    [JsonIgnore]
+    public SeccompSpec? Profile { get; set; }
     public ResctrlState? Resctrl { get; set; }
     /// <summary>What processes of exec take over from the first one, where their own description says nothing.</summary>
     public ProcessSpec? Defaults { get; set; }

@@ -52,23 +52,31 @@ public class TraceTests
         string file = bundle.Dir.File("create.txt");
         bundle.Args("sleep", "60").Run(["create", "--bundle", bundle.Dir.Path, "--trace", file, "c"]);
         List<Step> created = OfText(File.ReadAllText(file));
-        RequireOrder(created, [("runc", "process start"), ("init", "enter rootfs"), ("init", "exec fifo")]);
+        RequireOrder(created, [("runc", "process start"), ("init", "enter rootfs"), ("runc", "created")]);
         Assert.Equal("created", created.Last(step => step.Who == "runc").What);
         Assert.DoesNotContain(created, step => step.Who == "start" || step.What.StartsWith("exec /", StringComparison.Ordinal));
 
+        // Neither create nor start waits for the process's last step.
+        Until(bundle, "exec fifo");
         bundle.Run(["start", "c"]);
-        List<Step> steps = OfText(Shown(bundle));
-        // Start does not wait for it.
-        for (int i = 0; i < 100 && !steps.Exists(step => step.What.StartsWith("exec /", StringComparison.Ordinal)); i++)
-        {
-            Thread.Sleep(20);
-            steps = OfText(Shown(bundle));
-        }
+        List<Step> steps = Until(bundle, "exec /");
         RequireTimes(steps);
         RequireOrder(steps, [("runc", "created"), ("start", "process start"), ("start", "release the program"), ("init", "exec /bin/sleep")]);
         RequireOrder(steps, [("start", "hook /bin/true"), ("start", "started")]);
         List<Step> again = OfJson(Shown(bundle, "--format", "json"));
         Assert.Equal(steps.ConvertAll(step => step.What), again.ConvertAll(step => step.What));
+    }
+
+    private static List<Step> Until(Bundle bundle, string what)
+    {
+        for (int i = 0; ; i++)
+        {
+            List<Step> steps = OfText(Shown(bundle));
+            if (steps.Exists(step => step.What.StartsWith(what, StringComparison.Ordinal)))
+                return steps;
+            Assert.True(i < 500, $"no step \"{what}\"");
+            Thread.Sleep(20);
+        }
     }
 
     /// <summary>As a global flag it is for engines, which can be told of further global flags alone.</summary>

@@ -11,9 +11,9 @@ public sealed class SeccompCacheTests : IDisposable
     private const string Profile = """{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"}]}""";
     private readonly string _root = Directory.CreateTempSubdirectory("seccomp-").FullName;
 
-    private string Folder => _root + "/@seccomp";
+    private string[] Entries => Directory.GetFiles(_root, "@seccomp-*");
 
-    private string Entry => Directory.GetFiles(Folder).Single();
+    private string Entry => Entries.Single();
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
@@ -38,6 +38,7 @@ public sealed class SeccompCacheTests : IDisposable
         SeccompProgram again = Load()!;
         Assert.Equal(first.Instructions, again.Instructions);
         Assert.Equal(first.Flags, again.Flags);
+        Assert.Equal(first.Profile, again.Profile);
         DateTime written = File.GetLastWriteTimeUtc(Entry);
         Assert.Equal(first.Instructions, Prepare(Profile)!.Instructions);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Entry));
@@ -49,7 +50,7 @@ public sealed class SeccompCacheTests : IDisposable
         SeccompProgram one = Prepare(Profile)!;
         SeccompProgram other = Prepare(Profile.Replace("mkdir", "rmdir", StringComparison.Ordinal))!;
         Assert.NotEqual(one.Instructions, other.Instructions);
-        Assert.Equal(2, Directory.GetFiles(Folder).Length);
+        Assert.Equal(2, Entries.Length);
     }
 
     [Fact]
@@ -102,13 +103,13 @@ public sealed class SeccompCacheTests : IDisposable
     {
         for (int i = 0; i < 70; i++)
             Prepare($$"""{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":{{i}}}]}""");
-        Assert.InRange(Directory.GetFiles(Folder).Length, 1, 64);
+        Assert.InRange(Entries.Length, 1, 64);
     }
 
     [Fact]
     public void ACacheThatCannotBeWrittenIsNoError()
     {
-        File.WriteAllText(Folder, "in the way");
+        Directory.CreateDirectory(SeccompCache.PathOf(_root, SeccompCache.KeyOf(Encoding.UTF8.GetBytes(Profile))) + "/in the way");
         Assert.NotNull(Prepare(Profile));
     }
 
@@ -118,7 +119,7 @@ public sealed class SeccompCacheTests : IDisposable
         Assert.Throws<RuncException>(() => Prepare("""{"defaultAction":"X"}"""));
         Assert.Throws<RuncException>(() => Prepare("[]"));
         Prepare("""{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/s","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}""");
-        Assert.False(Directory.Exists(Folder));
+        Assert.Empty(Entries);
         Assert.Null(SeccompCache.Prepare(null, _root));
     }
 }
