@@ -15,15 +15,23 @@ internal sealed class Podman : IDisposable
         _mounts = new Daemon(new Command(
             "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c",
             "for d in /dev/shm /var/lib/containers /run/runc; do mkdir -p $d; mount -t tmpfs tmpfs $d || exit 1; done; echo ready; exec sleep infinity"));
-        _mounts.WaitUntil(() => _mounts.Log.Contains("ready", StringComparison.Ordinal), "mount namespace");
         _flags =
         [
             "--root", Dir.File("root"), "--runroot", Dir.File("run"), "--tmpdir", Dir.File("tmp"), "--storage-driver", "overlay", "--events-backend", "file",
             "--cgroup-manager", "cgroupfs", "--runtime", runtime,
         ];
-        // The only layer of the test image; podman takes no path with capitals for an image's name.
-        FileInfo layer = new DirectoryInfo(Path.Combine(TestImages.Root, "busybox/blobs/sha256")).GetFiles().MaxBy(f => f.Length)!;
-        Run("import", "-q", layer.FullName, Image).Succeeded();
+        try
+        {
+            _mounts.WaitUntil(() => _mounts.Log.Contains("ready", StringComparison.Ordinal), "mount namespace");
+            // The only layer of the test image; podman takes no path with capitals for an image's name.
+            FileInfo layer = new DirectoryInfo(Path.Combine(TestImages.Root, "busybox/blobs/sha256")).GetFiles().MaxBy(f => f.Length)!;
+            Run("import", "-q", layer.FullName, Image).Succeeded();
+        }
+        catch (Exception)
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public TempDir Dir { get; } = new();
