@@ -202,6 +202,13 @@ static void forget(void)
     early.pid = 0;
 }
 
+/* A start that comes to nothing before it has a plan leaves no process that is still ending. */
+__attribute__((destructor)) static void forget_unused(void)
+{
+    if (early.pid != 0)
+        forget();
+}
+
 int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd)
 {
     struct early_answer answer;

@@ -52,6 +52,21 @@ public class LeakTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>The process that is cloned before config.json is read has ended when the error is told, not a moment later.</summary>
+    [Fact]
+    public void AnErrorBeforeTheStartLeavesNoProcessThatIsStillEnding()
+    {
+        using Bundle bundle = new();
+        bundle.Spec["hostname"] = 5;
+        CommandResult run = bundle.Under(["strace", "-f", "-o", bundle.Dir.File("calls"), "-e", "trace=clone3"], ["run", "--bundle", bundle.Dir.Path, "c"]).Run().Exited(1);
+        Assert.Contains("hostname", run.Error);
+        string[] lines = File.ReadAllLines(bundle.Dir.File("calls"));
+        if (Bundle.Runtime == Programs.Ours("runc"))
+            Assert.Contains(lines, line => line.Contains("clone3("));
+        Assert.EndsWith("+++ exited with 1 +++", lines[^1]);
+        Assert.StartsWith(lines[0].Split(' ')[0] + " ", lines[^1]);
+    }
+
     /// <summary>Valid JSON with values that are none: an error or a container, but no crash, and nothing left. In namespaces of its own, where a spec that asks for the host's gets only those.</summary>
     [Fact]
     public void HostileSpecsLeaveNothing()
