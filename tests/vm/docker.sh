@@ -34,7 +34,7 @@ address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' box)
 same "its port by the bridge" served nc -w 5 "$address" 80
 same "its published port" served nc -w 5 127.0.0.1 8080
 same "an exec is in its cgroup namespace" "0::/" docker exec box /bin/busybox cat /proc/self/cgroup
-same "stats" "box *MiB / 64MiB *" docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' box
+same "stats" "box [1-9]*iB / 64MiB 1" docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' box
 same "update" box docker update --memory 80m --memory-swap 80m --pids-limit 40 box
 same "memory afterwards" 83886080 cat "$cg/memory.max"
 same "swap afterwards" 0 cat "$cg/memory.swap.max"

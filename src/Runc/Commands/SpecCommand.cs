@@ -1,4 +1,5 @@
 using AotRuntime.Linux;
+using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Spec;
 
@@ -29,25 +30,31 @@ internal static class SpecCommand
         }
         if (File.Exists(SpecFile.Config))
             throw new RuncException($"File {SpecFile.Config} exists. Remove it first");
-        string spec = flags.IsOn("rootless") ? Rootless(Sys.EffectiveUser(), Sys.EffectiveGroup()) : Template;
+        string spec = Example(CgroupMounts.Read().Unified);
+        if (flags.IsOn("rootless"))
+            spec = Rootless(spec, Sys.EffectiveUser(), Sys.EffectiveGroup());
         Sys.CreateSmallFile(SpecFile.Config, System.Text.Encoding.UTF8.GetBytes(spec), 0x1b6);
         return 0;
     }
 
+    /// <summary>The template where cgroup2 is all there is; else without a cgroup namespace, as runc has it.</summary>
+    internal static string Example(bool unified) => unified ? Template : Replace(Template, ",\n" + CgroupNamespace, "\n");
+
     /// <summary>
-    /// The template for a user: a user namespace that maps the user alone to root, the host's network, no limits; /sys is bound, since only
+    /// The same for a user: a user namespace that maps the user alone to root, the host's network, no limits; /sys is bound, since only
     /// the owner of a network namespace may mount one, and the group of terminals has no id.
     /// </summary>
-    internal static string Rootless(uint uid, uint gid)
+    internal static string Rootless(string text, uint uid, uint gid)
     {
-        string text = Template;
         text = Replace(text, ",\n\t\t\t\t\"gid=5\"", "");
         text = Replace(text, "\"type\": \"sysfs\",\n\t\t\t\"source\": \"sysfs\",\n\t\t\t\"options\": [\n", "\"type\": \"none\",\n\t\t\t\"source\": \"/sys\",\n\t\t\t\"options\": [\n\t\t\t\t\"rbind\",\n");
         int resources = text.IndexOf("\t\t\"resources\": {", StringComparison.Ordinal), namespaces = text.IndexOf("\t\t\"namespaces\": [", StringComparison.Ordinal);
         text = text[..resources] + Mapping("uidMappings", uid) + Mapping("gidMappings", gid) + text[namespaces..];
         text = Replace(text, "\t\t\t{\n\t\t\t\t\"type\": \"network\"\n\t\t\t},\n", "");
-        return Replace(text, "\t\t\t\t\"type\": \"cgroup\"\n\t\t\t}\n", "\t\t\t\t\"type\": \"user\"\n\t\t\t}\n");
+        return Replace(text, "\n\t\t],\n\t\t\"maskedPaths\"", ",\n\t\t\t{\n\t\t\t\t\"type\": \"user\"\n\t\t\t}\n\t\t],\n\t\t\"maskedPaths\"");
     }
+
+    private const string CgroupNamespace = "\t\t\t{\n\t\t\t\t\"type\": \"cgroup\"\n\t\t\t}\n";
 
     private static string Mapping(string name, uint id) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"\t\t\"{name}\": [\n\t\t\t{{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": {id},\n\t\t\t\t\"size\": 1\n\t\t\t}}\n\t\t],\n");

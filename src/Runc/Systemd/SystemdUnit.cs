@@ -36,7 +36,8 @@ internal sealed class SystemdUnit
             Manager.StartTransientUnit(Name, properties);
             _ours = true;
         }
-        catch (RuncException e)
+        // As runc words it: on v1 it hands on what systemd says.
+        catch (RuncException e) when (unified)
         {
             throw new RuncException($"unable to start unit \"{Name}\" (properties [{string.Join(' ', properties)}]): {e.Message}", e);
         }
@@ -51,7 +52,7 @@ internal sealed class SystemdUnit
         {
             Manager.SetUnitProperties(Name, properties);
         }
-        catch (DBusError e)
+        catch (DBusError e) when (unified)
         {
             throw new RuncException($"unable to set unit properties: {e.Message}", e);
         }

@@ -93,6 +93,21 @@ public class CommandLineTests
     }
 
     [Theory]
+    [InlineData(true, false, "pid network ipc uts mount cgroup")]
+    [InlineData(false, false, "pid network ipc uts mount")]
+    [InlineData(true, true, "pid ipc uts mount cgroup user")]
+    [InlineData(false, true, "pid ipc uts mount user")]
+    public void TheTemplatesNamespacesAreThoseOfTheMachine(bool unified, bool rootless, string expected)
+    {
+        string text = SpecCommand.Example(unified);
+        if (rootless)
+            text = SpecCommand.Rootless(text, 1000, 1001);
+        RuntimeSpec spec = SpecFile.Parse(System.Text.Encoding.UTF8.GetBytes(text), SpecJson.RuntimeSpec, "config.json");
+        SpecCheck.Require(spec);
+        Assert.Equal(expected, string.Join(' ', spec.Linux!.Namespaces!.Select(n => n.Type)));
+    }
+
+    [Theory]
     [InlineData("1024", 1024L)]
     [InlineData("64m", 67108864L)]
     [InlineData("1.5GiB", 1610612736L)]
