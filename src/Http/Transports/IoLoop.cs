@@ -120,11 +120,11 @@ internal sealed class IoLoop
     }
 
     /// <summary>
-    /// Whether to watch for room to send, too. Not all the time: a unix socket tells it for each message that the peer has read. Being ready
-    /// already is told at once.
+    /// Whether to watch for bytes, and for room to send; for the latter not all the time: a unix socket tells it for each message that the peer
+    /// has read. What is ready already is told at once. The peer's end is told in any case.
     /// </summary>
-    public void WatchRoom(SafeHandle file, long key, bool on) => Sys.EpollModify(
-        _epoll, file, EpollEvents.In | EpollEvents.ReadHangUp | EpollEvents.EdgeTriggered | (on ? EpollEvents.Out : EpollEvents.None), key);
+    public void Watch(SafeHandle file, long key, EpollEvents events) =>
+        Sys.EpollModify(_epoll, file, events | EpollEvents.ReadHangUp | EpollEvents.EdgeTriggered, key);
 
     /// <summary>Watches no more; a call may still be under way.</summary>
     public void Remove(SafeHandle file, long key)

@@ -18,6 +18,8 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
     private readonly IoLoop _loop = IoLoop.Next();
     private readonly long _key;
     private readonly CancellationTokenSource _closed = new();
+    private readonly Lock _watching = new();
+    private EpollEvents _watched = EpollEvents.In;
     private int _openHalves = 2;
     private int _disposed;
 
@@ -39,7 +41,7 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             RemoteAddress = DescribeRemote(remote ?? socket.RemoteEndPoint);
         }
-        _receiver = new SocketReceiver(socket.SafeHandle, HalfDone);
+        _receiver = new SocketReceiver(socket.SafeHandle, this);
         _sender = new SocketSender(socket.SafeHandle, this);
         _key = _loop.Add(socket.SafeHandle, this);
     }
@@ -100,7 +102,19 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
     }
 
     /// <summary>For the sender: whether the loop is to tell of room.</summary>
-    public void WatchRoom(bool on) => _loop.WatchRoom(_socket.SafeHandle, _key, on);
+    public void WatchRoom(bool on) => Watch(EpollEvents.Out, on);
+
+    /// <summary>For the receiver: whether the loop is to tell of bytes.</summary>
+    public void WatchBytes(bool on) => Watch(EpollEvents.In, on);
+
+    private void Watch(EpollEvents events, bool on)
+    {
+        lock (_watching)
+        {
+            _watched = on ? _watched | events : _watched & ~events;
+            _loop.Watch(_socket.SafeHandle, _key, _watched);
+        }
+    }
 
     /// <summary>One direction has ended, for whatever reason.</summary>
     public void HalfDone()

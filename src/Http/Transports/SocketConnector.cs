@@ -45,7 +45,7 @@ internal sealed class SocketConnector : IIoWatcher
         long key = loop.Add(socket.SafeHandle, waiting);
         try
         {
-            loop.WatchRoom(socket.SafeHandle, key, true);
+            loop.Watch(socket.SafeHandle, key, EpollEvents.In | EpollEvents.Out);
             await waiting._told.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally

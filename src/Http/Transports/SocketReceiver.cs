@@ -9,13 +9,14 @@ namespace AotRuntime.Http;
 /// <summary>
 /// Reads a socket when asked to, and only then, so a reader that blocks its thread cannot starve the receiving. Where nothing has come it
 /// waits for the loop to say that something has, and holds no buffer meanwhile; a cancelled wait leaves nothing behind. Only where much comes
-/// in a row, another thread receives a little ahead, while the reader works on what it has.
+/// in a row, another thread receives a little ahead, while the reader works on what it has; then the loop is not asked for what most often
+/// is there, until a read has found nothing.
 /// </summary>
 /// <remarks>
 /// Readiness is told once for each change (<c>man 7 epoll</c>, EPOLLET). <see cref="_readable"/> keeps it until a receive gives less than it
 /// had room for: "the condition that the read/write I/O space is exhausted can also be detected by checking the amount of data read".
 /// </remarks>
-internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connection) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
 {
     private const int MinBuffer = 4 * 1024;
     private const int MaxBuffer = 64 * 1024;
@@ -23,7 +24,10 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     /// <summary>Much comes in a row: the buffers that were filled have grown to this.</summary>
     private const int MuchBuffer = MaxBuffer / 2;
 
-    /// <summary>What is received ahead of the reader at most. A thread is called to it when half of that is used up: not for each buffer.</summary>
+    /// <summary>
+    /// What is received at most beyond what the reader has in its hands, which is as much again at most. A thread is called to it when half of
+    /// that is used up: not for each buffer.
+    /// </summary>
     private const int MaxAhead = 512 * 1024;
 
     private readonly Lock _gate = new();
@@ -36,11 +40,14 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     private ReceiveSegment? _spare;
     private ReceiveSegment? _receivingInto;
     private int _headIndex;
+    private long _lent; // where what the reader has in its hands ends, counted as the segments' running index
     private bool _unexamined;
     private bool _end;
     private Exception? _failure;
     private bool _readable;
+    private bool _unwatched;   // the loop does not tell of bytes: always taken for readable
     private bool _hangUp;      // the end is near: no more is told, so each read looks
+    private bool _begun;       // the first read always waits for the loop, where a handler may block; it may have come from the thread pool
     private bool _waiting;
     private bool _receiving;
     private bool _aheadQueued; // a work item receives ahead, or is about to
@@ -81,15 +88,19 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
                         break;
                     if (cancellationToken.IsCancellationRequested)
                         throw new OperationCanceledException(cancellationToken);
-                    if (!_readable || _receiving)
+                    bool first = !_begun;
+                    _begun = true;
+                    if (first || !_readable || _receiving)
                     {
                         _core.Reset();
                         _waiting = true;
+                        if (first && _readable)
+                            connection.WatchBytes(true);
                         return new(this, _core.Version);
                     }
                     room = BeginReceive();
                 }
-                if (Receive(room, out _))
+                if (Receive(room, byReader: true, out _))
                     Wake();
             }
         }
@@ -137,8 +148,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             if (_head == _tail && _headIndex == _tail!.End && _tail != _receivingInto)
             {
                 Release(_tail);
-                _head = _tail = null;
-                _headIndex = 0;
+                Empty();
             }
         }
     }
@@ -190,9 +200,13 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
                     return;
                 room = BeginReceive();
             }
-            if (Receive(room, out bool came))
-                Wake(); // which may be long in the reader's code
-            if (came)
+            bool wake = Receive(room, byReader: false, out bool came), much = IsMuch;
+            // It may be long in the reader's code. Where much comes, this thread has more to receive meanwhile.
+            if (wake && much)
+                ThreadPool.UnsafeQueueUserWorkItem(static receiver => receiver.Wake(), this, preferLocal: false);
+            else if (wake)
+                Wake();
+            if (came ? !much : _unwatched)
                 return;
             told = false;
         }
@@ -201,8 +215,8 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     /// <summary>Receives ahead, on the thread pool.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        bool wake = false;
-        while (!wake)
+        bool wake = false, came = true;
+        while (!wake && came)
         {
             Memory<byte> room;
             lock (_gate)
@@ -211,7 +225,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
                     break;
                 room = BeginReceive();
             }
-            wake = Receive(room, out _);
+            wake = Receive(room, byReader: false, out came);
         }
         lock (_gate)
             _aheadQueued = false;
@@ -238,14 +252,17 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 
-    /// <summary>Much comes, more is there, and of what was received less than <paramref name="octets"/> waits for the reader.</summary>
+    /// <summary>Much comes, more is there, and of what was received less than <paramref name="octets"/> waits for the reader's next read.</summary>
     private bool HasLess(int octets) =>
         _nextBuffer >= MuchBuffer && _readable && !_completed && !_end && _failure is null
-        && (_head is null || _tail!.RunningIndex + _tail.End - _head.RunningIndex - _headIndex < octets);
+        && (_head is null || _tail!.RunningIndex + _tail.End - Math.Max(_lent, _head.RunningIndex + _headIndex) < octets);
+
+    /// <summary>Much comes, and there is a processor to receive it beside its reader.</summary>
+    private bool IsMuch => _nextBuffer >= MuchBuffer && Environment.ProcessorCount > 1;
 
     private void GoAhead()
     {
-        if (_nextBuffer < MuchBuffer || Environment.ProcessorCount == 1)
+        if (!IsMuch)
             return;
         lock (_gate)
         {
@@ -284,6 +301,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
         }
         _cancelRequested = false;
         ReadOnlySequence<byte> buffer = _head is null ? default : new(_head, _headIndex, _tail!, _tail!.End);
+        _lent = _head is null ? 0 : _tail!.RunningIndex + _tail.End;
         result = new ReadResult(buffer, cancelled, _end);
         return true;
     }
@@ -300,7 +318,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     }
 
     /// <summary>Receives once, by who has called <see cref="BeginReceive"/>. True where the caller is to <see cref="Wake"/> the reader.</summary>
-    private bool Receive(Memory<byte> room, out bool came)
+    private bool Receive(Memory<byte> room, bool byReader, out bool came)
     {
         int received;
         Errno errno;
@@ -327,7 +345,11 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             // A filled buffer says that more is on its way, worth a larger one.
             bool filled = received == room.Length;
             _readable |= filled || (_hangUp && received > 0);
-            _nextBuffer = filled ? Math.Min(_nextBuffer * 2, MaxBuffer) : Math.Max(_nextBuffer / 2, MinBuffer);
+            _nextBuffer = filled ? Math.Min(_nextBuffer * 2, MaxBuffer) : Math.Max(_nextBuffer / 2, _unwatched ? MuchBuffer : MinBuffer);
+            if (filled && room.Length >= MaxBuffer)
+                Watch(false);
+            else if (!came && (byReader || _waiting))
+                Watch(true);
             wake = _waiting && came;
             if (wake)
                 _waiting = false;
@@ -335,8 +357,19 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
                 ReleaseAll();
         }
         if (first)
-            ended();
+            connection.HalfDone();
         return wake;
+    }
+
+    /// <summary>Whether the loop is to tell of bytes. What has come by now it tells at once.</summary>
+    private void Watch(bool on)
+    {
+        if (on != _unwatched)
+            return;
+        _unwatched = !on;
+        _readable = !on;
+        if (_failure is null)
+            connection.WatchBytes(on); // under the gate: who turns it off must not overtake who turns it on
     }
 
     private void Fail(Exception failure)
@@ -350,7 +383,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             _waiting = false;
         }
         if (first)
-            ended();
+            connection.HalfDone();
         if (wake)
             _core.SetException(failure);
     }
@@ -359,7 +392,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
     {
         _receiving = true;
         // What becomes ready from here on is told, and then this is set again.
-        _readable = false;
+        _readable = _unwatched;
         // Filling up the last segment bounds the memory of a peer that sends byte by byte.
         if (_tail is { Free.Length: > 0 })
         {
@@ -383,8 +416,7 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
         {
             if (_head == segment && _headIndex == segment.End)
             {
-                _head = _tail = null;
-                _headIndex = 0;
+                Empty();
                 Release(segment);
             }
             return;
@@ -405,6 +437,13 @@ internal sealed class SocketReceiver(SafeHandle socket, Action ended) : PipeRead
             _tail.Append(segment);
         }
         _tail = segment;
+    }
+
+    private void Empty()
+    {
+        _head = _tail = null;
+        _headIndex = 0;
+        _lent = 0;
     }
 
     private void Release(ReceiveSegment segment)

@@ -77,7 +77,7 @@ public sealed class TlsListenerTests : IAsyncLifetime
     private async Task<(int Code, string Output)> CurlAsync(params string[] args)
     {
         ProcessStartInfo start = new("curl") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string arg in (string[])["-sS", "--noproxy", "*", "--max-time", "10", .. args])
+        foreach (string arg in (string[])["-sS", "--noproxy", "*", "--max-time", "60", .. args])
             start.ArgumentList.Add(arg);
         using Process curl = Process.Start(start)!;
         Task<string> error = curl.StandardError.ReadToEndAsync(Token);
