@@ -18,7 +18,6 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
     private readonly IoLoop _loop = IoLoop.Next();
     private readonly long _key;
     private readonly CancellationTokenSource _closed = new();
-    private readonly Lock _watching = new();
     private EpollEvents _watched = EpollEvents.In;
     private int _openHalves = 2;
     private int _disposed;
@@ -109,7 +108,7 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
 
     private void Watch(EpollEvents events, bool on)
     {
-        lock (_watching)
+        lock (_closed) // an object of its own would be one more for each idle connection
         {
             _watched = on ? _watched | events : _watched & ~events;
             _loop.Watch(_socket.SafeHandle, _key, _watched);

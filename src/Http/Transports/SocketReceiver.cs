@@ -216,7 +216,8 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
     void IThreadPoolWorkItem.Execute()
     {
         bool wake = false, came = true;
-        while (!wake && came)
+        // Where the loop tells of bytes, it may have done so meanwhile, and left them to this.
+        while (!wake && (came || !Volatile.Read(ref _unwatched)))
         {
             Memory<byte> room;
             lock (_gate)

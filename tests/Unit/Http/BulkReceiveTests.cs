@@ -17,7 +17,16 @@ public sealed class BulkReceiveTests
             ? await Transport.ConnectUnixAsync(name, Token)
             : await Transport.ConnectTcpAsync("127.0.0.1", new Uri(listener.Address).Port, Token);
         await using TransportConnection server = (await listener.AcceptAsync(Token))!;
-        await work(client.Output, server.Input).WaitAsync(TimeSpan.FromMinutes(1), Token);
+        try
+        {
+            await work(client.Output, server.Input).WaitAsync(TimeSpan.FromMinutes(1), Token);
+        }
+        catch (TimeoutException)
+        {
+            // What is not read is not waited for.
+            client.Abort();
+            throw;
+        }
     }
 
     private static async Task<int> ReadAsync(PipeReader reader, int octets)
