@@ -13,6 +13,9 @@ internal static class DeleteCommand
     // Nobody saw the process end; it was killed below, if not before.
     private const uint ExitStatus = 128 + Sys.SIGKILL;
 
+    // How often, and after how many milliseconds each time, is looked whether a shim still serves.
+    private const int EndingChecks = 5, EndingCheckMs = 10;
+
     /// <summary>Runs the command.</summary>
     public static int Run(ShimOptions options)
     {
@@ -47,7 +50,16 @@ internal static class DeleteCommand
         if (!File.Exists(file))
             return;
         string address = File.ReadAllText(file);
-        if (address.StartsWith("unix:///", StringComparison.Ordinal) && !Sys.CanConnectUnix(address["unix://".Length..]))
-            File.Delete(address["unix://".Length..]);
+        if (!address.StartsWith("unix:///", StringComparison.Ordinal))
+            return;
+        string path = address["unix://".Length..];
+        // One that is just being killed takes connections until the last of its threads has gone.
+        for (int i = 0; Sys.CanConnectUnix(path); i++)
+        {
+            if (i == EndingChecks)
+                return;
+            Thread.Sleep(EndingCheckMs);
+        }
+        File.Delete(path);
     }
 }
