@@ -26,11 +26,11 @@ public sealed class DirectSendTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable? one in (IAsyncDisposable?[])[_client, _server, _listener])
-        {
-            if (one is not null)
-                await one.DisposeAsync();
-        }
+        // What a failed test has not read is not waited for.
+        _client?.Abort();
+        _server?.Abort();
+        if (_listener is not null)
+            await _listener.DisposeAsync();
     }
 
     [Fact]
@@ -55,11 +55,12 @@ public sealed class DirectSendTests : IAsyncDisposable
     public async Task It_waits_for_its_reader_and_no_copy_of_it_is_made()
     {
         (PipeWriter writer, PipeReader reader) = await ConnectAsync();
-        long before = GC.GetTotalAllocatedBytes(precise: true);
         ValueTask<FlushResult> write = writer.WriteAsync(_piece, Token);
         await Task.Delay(100, Token);
         Assert.False(write.IsCompleted);
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, PieceBytes / 4);
+        // A copy would not see it.
+        _piece[^1] ^= 0xff;
+        _copy[^1] ^= 0xff;
         Task<byte[]> received = CollectAsync(reader);
         await write;
         await writer.CompleteAsync();
