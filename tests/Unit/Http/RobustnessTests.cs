@@ -72,13 +72,15 @@ public sealed class RobustnessTests
         int[] clients = new int[count];
         Task[] serving = new Task[count];
         await OpenAndCloseAsync(count / 10, null); // pools fill
-        long before = Settled();
-        await OpenAndCloseAsync(count, () =>
+        long before = 0, each = 0;
+        for (int attempt = 0; attempt < 5 && each <= 0; attempt++)
         {
-            long each = (Settled() - before) / count;
-            TestContext.Current.TestOutputHelper?.WriteLine($"{each} bytes for each idle connection");
-            Assert.InRange(each, 0, MostPerIdleConnection);
-        });
+            // What other tests have left may go meanwhile, and then the difference says nothing.
+            before = Settled();
+            await OpenAndCloseAsync(count, () => each = (Settled() - before) / count);
+        }
+        TestContext.Current.TestOutputHelper?.WriteLine($"{each} bytes for each idle connection");
+        Assert.InRange(each, 1, MostPerIdleConnection);
         Assert.InRange(Settled() - before, long.MinValue, 2 << 20);
         Assert.InRange(Descriptors(), 0, descriptors + 20);
 
