@@ -45,10 +45,10 @@ struct outcome {
     char words[256];      /* what it said on its terminal */
 };
 
-/* Our ends of what a plan gets from its runtime. */
 /* What `start` reads before the process can write: a page. */
 enum { FIFO_SIZE = 4096 };
 
+/* Our ends of what a plan gets from its runtime. */
 static int console = -1, pidfd_socket = -1, fifo = -1;
 
 static void mount_op(const char *source, const char *target, const char *type, uint64_t flags, const char *data)

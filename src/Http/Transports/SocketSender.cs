@@ -270,7 +270,11 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
             throw;
         }
         if (source.IsEmpty || result.IsCompleted)
-            return result;
+        {
+            // The send itself may have found that the peer is gone.
+            lock (_gate)
+                return new FlushResult(result.IsCanceled, _over);
+        }
         this.Write(source.Span);
         if (!result.IsCanceled)
             return await FlushAsync(cancellationToken).ConfigureAwait(false);

@@ -120,6 +120,14 @@ public sealed class DirectSendTests : IAsyncDisposable
         Assert.True((await writer.WriteAsync(_piece, Token)).IsCompleted);
     }
 
+    [Fact]
+    public async Task A_peer_that_is_gone_already_is_told_by_the_first_write()
+    {
+        (PipeWriter writer, _) = await ConnectAsync();
+        await _server!.DisposeAsync();
+        Assert.True((await writer.WriteAsync(_piece, Token)).IsCompleted);
+    }
+
     private async Task<(PipeWriter, PipeReader)> ConnectAsync()
     {
         _listener = Transport.ListenUnix(_name);
