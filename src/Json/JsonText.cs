@@ -29,7 +29,7 @@ public static class JsonText
     public static void Write<T>(IBufferWriter<byte> output, T value, IJsonWriter<T> codec, JavaScriptEncoder? encoder = null)
     {
         // Generated code opens and closes in pairs: there is nothing to validate.
-        using Utf8JsonWriter writer = new(output, new JsonWriterOptions { Encoder = encoder, SkipValidation = true });
+        using Utf8JsonWriter writer = new(output, new JsonWriterOptions { Encoder = encoder ?? GoJsonEncoder.Html, SkipValidation = true });
         codec.Write(writer, value);
     }
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Containers;
 using AotRuntime.Rpc.Containerd.Snapshots;
@@ -90,7 +90,7 @@ internal static class CtrContainers
     private static string Describe(Container container, bool specOnly)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, IndentSize = 4, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, IndentSize = 4, Encoder = GoJsonEncoder.Html }))
         {
             if (specOnly)
             {

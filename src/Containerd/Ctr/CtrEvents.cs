@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Events;
 using AotRuntime.Rpc.Containerd.Types;
@@ -60,7 +60,7 @@ internal static class CtrEvents
     internal static string Json(IMessage message)
     {
         ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             WriteFields(json, message);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using AotRuntime.Json;
 
 namespace AotRuntime.Containerd.Ctr;
 
@@ -52,7 +53,7 @@ internal static class CtrSpec
         if (command.Count == 0)
             throw new CtrException("no arguments specified");
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteString("ociVersion", "1.0.2");

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Containers;
 using AotRuntime.Rpc.Containerd.Tasks;
@@ -137,7 +138,7 @@ internal static class CtrTasks
     {
         using JsonDocument document = JsonDocument.Parse(spec.Memory);
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteBoolean("terminal", tty);

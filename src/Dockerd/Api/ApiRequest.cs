@@ -157,7 +157,7 @@ internal sealed class ApiRequest(HttpExchange exchange, string version, Dictiona
     /// <summary>Adds a step of a long operation to the stream; those lines end as Docker's do, with CR and LF.</summary>
     public ValueTask WriteProgressAsync(JsonMessage message)
     {
-        JsonText.Write(Exchange.ResponseBody, message, EngineJson.Types.JsonMessage, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        JsonText.Write(Exchange.ResponseBody, message, EngineJson.Types.JsonMessage, GoJsonEncoder.Plain);
         Exchange.ResponseBody.Write("\r\n"u8);
         return FlushLineAsync();
     }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using AotRuntime.Json;
 
@@ -10,7 +9,7 @@ namespace AotRuntime.EngineApi;
 public static partial class EngineJson
 {
     /// <summary>A document as UTF-8, without the newline.</summary>
-    public static byte[] ToBytes<T>(T value, IJsonWriter<T> codec) => JsonText.ToBytes(value, codec, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+    public static byte[] ToBytes<T>(T value, IJsonWriter<T> codec) => JsonText.ToBytes(value, codec, GoJsonEncoder.Plain);
 
     /// <summary>A document as text, without the newline.</summary>
     public static string ToText<T>(T value, IJsonWriter<T> codec) => Encoding.UTF8.GetString(ToBytes(value, codec));
@@ -18,7 +17,7 @@ public static partial class EngineJson
     /// <summary>Writes a document and its newline.</summary>
     public static void WriteLine<T>(IBufferWriter<byte> output, T value, IJsonWriter<T> codec)
     {
-        JsonText.Write(output, value, codec, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        JsonText.Write(output, value, codec, GoJsonEncoder.Plain);
         output.Write("\n"u8);
     }
 

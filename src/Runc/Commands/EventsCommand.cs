@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Cli;
@@ -61,7 +62,7 @@ internal static class EventsCommand
     private static string Line(Container container, string type)
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteString("type", type);

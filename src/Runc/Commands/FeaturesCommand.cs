@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Plan;
@@ -19,7 +20,7 @@ internal static class FeaturesCommand
     internal static byte[] Json()
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, IndentSize = 4 }))
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, IndentSize = 4, Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteString("ociVersionMin", "1.0.0");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
@@ -163,7 +164,7 @@ internal static class QueryCommands
         State.ContainerState state = container.State;
         Status status = container.GetStatus();
         using var stream = new MemoryStream();
-        var options = new JsonWriterOptions { Indented = indented, IndentSize = 2, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        var options = new JsonWriterOptions { Indented = indented, IndentSize = 2, Encoder = GoJsonEncoder.Html };
         using (var json = new Utf8JsonWriter(stream, options))
         {
             json.WriteStartObject();

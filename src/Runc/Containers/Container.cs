@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Resctrl;
@@ -191,5 +192,5 @@ internal sealed class Container
         return (before.ToString(), after.Append('}').ToString());
     }
 
-    internal static string Quote(string text) => "\"" + JsonEncodedText.Encode(text, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping) + "\"";
+    internal static string Quote(string text) => "\"" + JsonEncodedText.Encode(text, GoJsonEncoder.Html) + "\"";
 }

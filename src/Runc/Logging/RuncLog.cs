@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 
 namespace AotRuntime.Runc.Logging;
@@ -68,7 +69,7 @@ internal static class RuncLog
             : $"time=\"{stamp}\" level={level} msg={LogfmtText(message)}\n";
     }
 
-    private static string JsonText(string text) => "\"" + JsonEncodedText.Encode(text, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping) + "\"";
+    private static string JsonText(string text) => "\"" + JsonEncodedText.Encode(text, GoJsonEncoder.Html) + "\"";
 
     // logrus quotes what holds anything but letters, digits and -._/@^+ ; Go's %q escapes as C does.
     private static string LogfmtText(string text)

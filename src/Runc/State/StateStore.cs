@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Runc.Spec;
 using AotRuntime.Runc.State.Libcontainer;
@@ -89,7 +90,7 @@ internal static class StateStore
     internal static byte[] ToBytes(ContainerState state, ReadOnlySpan<byte> config)
     {
         var output = new ArrayBufferWriter<byte>(config.Length + 4096);
-        using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true });
+        using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Encoder = GoJsonEncoder.Html, SkipValidation = true });
         writer.WriteStartObject();
         writer.WritePropertyName(OwnName);
         SpecJson.ContainerState.Write(writer, state);

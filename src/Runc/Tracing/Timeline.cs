@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Json;
 
 namespace AotRuntime.Runc.Tracing;
 
@@ -62,7 +63,7 @@ internal sealed class Timeline
     private byte[] Json()
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteString("displayTimeUnit", "ns");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Rpc.Containerd.Runc;
 
 namespace AotRuntime.Shim.Bootstrap;
@@ -10,7 +11,7 @@ internal readonly record struct BundleOptions(string BinaryName, string Root)
     public static void Write(string bundle, Options options)
     {
         using (FileStream file = File.Create(Path.Combine(bundle, "options.json")))
-        using (var json = new Utf8JsonWriter(file))
+        using (var json = new Utf8JsonWriter(file, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             WriteString(json, "binary_name", options.BinaryName);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using AotRuntime.Json;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Runc;
@@ -105,7 +106,7 @@ internal sealed class ExecProcess(string id, InitProcess init, string bundle, Re
     {
         using JsonDocument process = JsonDocument.Parse(spec);
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = GoJsonEncoder.Html }))
         {
             json.WriteStartObject();
             json.WriteBoolean("terminal", Paths.Terminal);

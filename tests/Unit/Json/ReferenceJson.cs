@@ -1,10 +1,10 @@
 using System.Reflection;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using AotRuntime.EngineApi;
 using AotRuntime.Images;
+using AotRuntime.Json;
 
 namespace AotRuntime.Tests.Unit.Json;
 
@@ -14,7 +14,7 @@ internal static class ReferenceJson
     public static JsonSerializerOptions Engine { get; } = new()
     {
         PropertyNameCaseInsensitive = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Encoder = GoJsonEncoder.Plain,
         Converters = { new Zero<long>(), new Zero<int>(), new Zero<uint>(), new Zero<ulong>(), new Zero<bool>(), new EmptyText() },
         TypeInfoResolver = Resolver(),
     };
@@ -22,6 +22,7 @@ internal static class ReferenceJson
     public static JsonSerializerOptions Image { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = GoJsonEncoder.Html,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Converters = { new DigestText() },
         TypeInfoResolver = Resolver(),
@@ -30,6 +31,7 @@ internal static class ReferenceJson
     public static JsonSerializerOptions Spec { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = GoJsonEncoder.Html,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         RespectNullableAnnotations = true,
         TypeInfoResolver = Resolver(),
@@ -38,11 +40,12 @@ internal static class ReferenceJson
     public static JsonSerializerOptions Made { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = GoJsonEncoder.Html,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         TypeInfoResolver = Resolver(),
     };
 
-    public static JsonSerializerOptions Plain { get; } = new() { TypeInfoResolver = Resolver() };
+    public static JsonSerializerOptions Plain { get; } = new() { Encoder = GoJsonEncoder.Html, TypeInfoResolver = Resolver() };
 
     private static DefaultJsonTypeInfoResolver Resolver() => new() { Modifiers = { ByHand } };
 
