@@ -47,8 +47,8 @@ extern struct child self;
 /* Reports `text: errno` (error 0: text alone) and ends the process. */
 _Noreturn void fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Tells the parent; with wait, blocks for its answer and ends the process if the parent is gone. */
-void sync_parent(uint32_t kind, uint32_t value, int wait);
+/* Tells the parent, or waits for what it has to say, or both; ends the process if the parent is gone. */
+void sync_parent(uint32_t kind, uint32_t value, enum sync_wait wait);
 
 /* launch.c: executes the plan's records, in a process that was cloned for it. */
 struct plan_header;
@@ -64,6 +64,7 @@ void *child_alloc(size_t size);
 /* paths.c: everything is resolved inside self.root; a symbolic link can't lead out of it, a magic link is refused. */
 int root_open(const char *path, int flags);
 int root_mkdirs(const char *path, mode_t mode);
+int root_make(const char *path, mode_t mode); /* the same for a path that is known to be missing */
 int root_parent(const char *path, mode_t mode, char name[NAME_MAX + 1]);
 const char *fd_path(int fd, char buffer[static 32]);
 
@@ -107,6 +108,7 @@ void stage_affinity(struct plan_reader *r);
 void stage_memory_policy(struct plan_reader *r);
 void stage_label_open(struct plan_reader *r);
 void stage_label_write(struct plan_reader *r);
+void stage_rlimits(struct plan_reader *r);
 _Noreturn void stage_exec(struct plan_reader *r);
 
 /* copyup.c: copies the tree below one directory into another. 0, or an errno with the failing name in path. */

@@ -49,6 +49,7 @@ static struct {
     int parent;    /* our own pidfd, for the early process to wait on */
     uint64_t flags;
     bool into_cgroup;
+    bool handed; /* has a plan; what it does with it is not known yet */
 } early;
 
 static bool is_cgroup2(const char *path)
@@ -151,6 +152,20 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
     run_plan(blob, &h, mask);
 }
 
+/*
+ * The kernel often leaves a new process on the processor of its parent, which keeps that busy for a millisecond: for an idle virtual processor
+ * looks taken to it (available_idle_cpu). So it gets all processors but this one; every plan gives it its own (OP_AFFINITY).
+ */
+static void move_elsewhere(pid_t pid)
+{
+    cpu_set_t set;
+    int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof set, &set) < 0 || CPU_COUNT(&set) < 2)
+        return;
+    CPU_CLR(here, &set);
+    sched_setaffinity(pid, sizeof set, &set);
+}
+
 static void clone_early(uint64_t flags, bool no_cgroup)
 {
     int pair[2], fd = -1;
@@ -186,6 +201,7 @@ static void clone_early(uint64_t flags, bool no_cgroup)
     }
     early.pid = (pid_t)pid;
     early.pidfd = fd;
+    move_elsewhere(early.pid);
 }
 
 /* Ends the early process, or sees that it has ended: by a plan without size, since one that is killed may leave a descriptor in our table. */
@@ -193,13 +209,14 @@ static void forget(void)
 {
     const struct plan_header none = { .size = 0 };
     siginfo_t info;
-    if (!deliver(early.ours, early.pidfd, &none, sizeof none))
+    if (early.handed || !deliver(early.ours, early.pidfd, &none, sizeof none))
         syscall(SYS_pidfd_send_signal, early.pidfd, SIGKILL, NULL, 0);
     while (syscall(SYS_waitid, P_PID, early.pid, &info, WEXITED, NULL) < 0 && errno == EINTR)
         ;
     close(early.pidfd);
     close_all();
     early.pid = 0;
+    early.handed = false;
 }
 
 /* A start that comes to nothing before it has a plan leaves no process that is still ending. */
@@ -209,19 +226,33 @@ __attribute__((destructor)) static void forget_unused(void)
         forget();
 }
 
-int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd)
+bool early_hand(const uint8_t *blob, const struct plan_header *h)
 {
-    struct early_answer answer;
     if (early.pid == 0)
-        return 0;
+        return false;
     TRACE("hand over the plan");
     bool fits = early.into_cgroup == (h->cgroup_fd >= 0) &&
                 h->clone_flags == (early.into_cgroup ? early.flags | CLONE_NEWPID : early.flags);
-    if (!fits || !deliver(early.ours, early.pidfd, blob, h->size) || !receive(early.ours, early.pidfd, &answer, sizeof answer)) {
+    if (!fits || !deliver(early.ours, early.pidfd, blob, h->size)) {
+        forget();
+        return false;
+    }
+    early.handed = true;
+    return true;
+}
+
+int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd)
+{
+    struct early_answer answer;
+    if (!early.handed && !early_hand(blob, h))
+        return 0;
+    TRACE("plan taken");
+    if (!receive(early.ours, early.pidfd, &answer, sizeof answer)) {
         forget();
         return 0;
     }
     if (early.into_cgroup) {
+        early.handed = false;
         forget();
         if (answer.pid < 0)
             return answer.pid;

@@ -24,9 +24,12 @@ struct early_guess early_guess(int argc, char **argv);
 uint64_t early_namespaces(const char *json, size_t size);
 
 /*
- * Gives the plan to the process that was cloned early, if there is one and it is what the plan asks for: 1, its pid and its pidfd. 0: there is
- * none, or none any more. Or a negative errno.
+ * Gives the plan to the process that was cloned early, if there is one and it is what the plan asks for. Until early_launch() it shares our
+ * table of descriptors: none that the plan names may be closed.
  */
+bool early_hand(const uint8_t *blob, const struct plan_header *h);
+
+/* Waits until it has taken the plan, handed to it here or before: 1, its pid and its pidfd. 0: there is none, or none any more. Or a negative errno. */
 int early_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd);
 
 #endif

@@ -62,13 +62,13 @@ _Noreturn void fail(int error, const char *format, ...)
     _exit(255);
 }
 
-void sync_parent(uint32_t kind, uint32_t value, int wait)
+void sync_parent(uint32_t kind, uint32_t value, enum sync_wait wait)
 {
     struct report report = { .kind = kind, .op = self.op, .value = value };
     /* What the parent does not know of must not go on, and one that waits for its answer would wait for ever. */
-    if (send_report(&report) < 0)
+    if (wait != SYNC_WAIT_UNASKED && send_report(&report) < 0)
         _exit(255);
-    if (!wait)
+    if (wait == SYNC_TELL)
         return;
     char go;
     ssize_t n;
@@ -91,7 +91,7 @@ static void stage_sync(struct plan_reader *r)
 {
     uint32_t kind = plan_u32(r);
     uint32_t wait = plan_u32(r);
-    sync_parent(kind, 0, wait != 0);
+    sync_parent(kind, 0, wait);
     if (kind == SYNC_DONE) {
         close(self.sync);
         self.sync = -1;
@@ -167,6 +167,7 @@ static void run_record(uint32_t op, struct plan_reader *r)
     case OP_MEMORY_POLICY: stage_memory_policy(r); break;
     case OP_LABEL_OPEN: stage_label_open(r); break;
     case OP_LABEL_WRITE: stage_label_write(r); break;
+    case OP_RLIMITS: stage_rlimits(r); break;
     default: fail(EINVAL, "launch plan: op %u", op);
     }
 }
@@ -232,6 +233,19 @@ int launch_clone(const struct plan_header *h, uint64_t flags, int exit_signal, i
         close(own);
     }
     return child < 0 ? -error : (int)child;
+}
+
+/*
+ * Begins a launch, where a process waits for its plan already: it goes on meanwhile, and aot_launch() with the same plan then only sees that it
+ * does. Until then no descriptor that the plan names may be closed.
+ */
+AOT_EXPORT void aot_launch_hand(const uint8_t *blob, size_t size)
+{
+    struct plan_header h;
+    if (plan_check(blob, size))
+        return;
+    memcpy(&h, blob, sizeof h);
+    early_hand(blob, &h);
 }
 
 /*

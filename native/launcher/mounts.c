@@ -110,9 +110,8 @@ static bool source_is_directory(const struct mount_plan *m)
 }
 
 /* Opens the mountpoint, making it where it is missing; for a tmpfs, tells the mode of what it will cover. */
-static int open_target(const struct mount_plan *m, mode_t *mode)
+static int open_target(const struct mount_plan *m, bool directory, mode_t *mode)
 {
-    bool bind = (m->flags & MS_BIND) != 0;
     int fd;
     /* proc and sysfs must land on an ordinary directory: a symbolic link there is a way to redirect them. */
     if (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0) {
@@ -136,8 +135,8 @@ static int open_target(const struct mount_plan *m, mode_t *mode)
     }
     if (errno != ENOENT)
         mount_fail(m, errno, "open mountpoint");
-    if (!bind || source_is_directory(m)) {
-        fd = root_mkdirs(m->target, 0755);
+    if (directory) {
+        fd = root_make(m->target, 0755);
         if (fd < 0)
             fail(errno, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: make mountpoint \"%s\"",
                  m->source, m->target, m->target, m->target);
@@ -230,11 +229,11 @@ void stage_mount(struct plan_reader *r)
     m.source_fd = (int)plan_u32(r);
 
     bool bind = (m.flags & MS_BIND) != 0;
-    if (bind)
-        source_is_directory(&m); /* one that is missing is told before anything is made for it */
+    /* A source that is missing is told before anything is made for it. */
+    bool directory = !bind || source_is_directory(&m);
     bool tmpfs = strcmp(m.type, "tmpfs") == 0;
     mode_t mode = 0;
-    int target = open_target(&m, tmpfs ? &mode : NULL);
+    int target = open_target(&m, directory, tmpfs ? &mode : NULL);
     char real[PATH_MAX];
     check_proc(&m, inside_rootfs(&m, target, real));
 

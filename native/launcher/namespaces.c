@@ -65,7 +65,7 @@ void stage_fork(struct plan_reader *r)
         _exit(0);
     trace_clock_changed();
     /* In a pid namespace of the container's neither of us knows its number on the host: the parent takes it from the message. */
-    sync_parent(SYNC_PID, 0, 0);
+    sync_parent(SYNC_PID, 0, SYNC_TELL);
 }
 
 void stage_root_ids(void)

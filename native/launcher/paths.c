@@ -53,9 +53,12 @@ static int component(const char **path, char name[NAME_MAX + 1])
 int root_mkdirs(const char *path, mode_t mode)
 {
     int fd = root_open(path, O_PATH | O_DIRECTORY);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
+    return fd >= 0 || errno != ENOENT ? fd : root_make(path, mode);
+}
 
+int root_make(const char *path, mode_t mode)
+{
+    int fd = -1;
     /* The longest prefix that exists. */
     char prefix[PATH_MAX];
     size_t length = strlen(path);

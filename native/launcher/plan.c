@@ -55,6 +55,7 @@ static const struct op_info ops[OP_COUNT] = {
     [OP_MEMORY_POLICY] = { "memory policy", "uQ" },
     [OP_LABEL_OPEN] = { "label file", "us" },
     [OP_LABEL_WRITE] = { "label", "uss" },
+    [OP_RLIMITS] = { "rlimits", "Q" },
 };
 
 const char *plan_signature(uint32_t op)

@@ -30,7 +30,7 @@ enum plan_op {
     OP_SETNS,            /* u fd, q type flags (0: any), s path */
     OP_UNSHARE,          /* q flags */
     OP_FORK,             /* q clone flags: go on in a child whose parent is our parent */
-    OP_SYNC,             /* u enum sync_kind, u wait for the answer */
+    OP_SYNC,             /* u enum sync_kind, u enum sync_wait */
     OP_ROOT_IDS,         /* become uid 0, gid 0 of the new user namespace */
     OP_SETSID,
     OP_KEYRING,          /* s name, u kept permissions, u added permissions */
@@ -73,6 +73,7 @@ enum plan_op {
     OP_MEMORY_POLICY,    /* u mode and flags, Q mask of nodes */
     OP_LABEL_OPEN,       /* u slot, s file of /proc/thread-self/attr */
     OP_LABEL_WRITE,      /* u slot, s label, s what failed if it does */
+    OP_RLIMITS,          /* Q for each: RLIMIT_*, soft limit, hard limit */
     OP_COUNT
 };
 
@@ -87,9 +88,12 @@ enum sync_kind {
     SYNC_READY,      /* all set up; please apply limits and store the state */
     SYNC_DONE,       /* about to wait on the fifo; nothing more will be reported */
     SYNC_SECCOMP,    /* value: our descriptor of the seccomp listener; please take it */
-    SYNC_CGROUPS,    /* about to join the cgroups; please say when they are there */
+    SYNC_CGROUPS,    /* about to join the cgroups, which the parent is making */
     SYNC_DEVICES,    /* please move the network devices into our namespace */
 };
+
+/* With SYNC_WAIT_UNASKED the parent says by itself when it is done: nothing wakes it up to be asked. */
+enum sync_wait { SYNC_TELL, SYNC_ASK, SYNC_WAIT_UNASKED };
 
 /* ROOT_HERE: the root is right already (after setns); only go to its top. */
 enum root_mode { ROOT_PIVOT = 1, ROOT_MOVE, ROOT_CHROOT, ROOT_HERE };

@@ -49,7 +49,7 @@ void stage_seccomp(struct plan_reader *r)
         fail(errno, "error loading seccomp filter into kernel: error loading seccomp filter");
     if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
         /* The parent takes its own copy by our number, so that nothing but one write comes before someone listens. */
-        sync_parent(SYNC_SECCOMP, (uint32_t)listener, 1);
+        sync_parent(SYNC_SECCOMP, (uint32_t)listener, SYNC_ASK);
         close((int)listener);
     }
 }

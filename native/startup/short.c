@@ -3,6 +3,7 @@
  * ends. What the runtime prepares for a long life is left out where that name is called; perf/results/start.md has what it saves.
  *   - The finalizer thread: a thread to make, to schedule and to end. Without it no finalizer runs; the role's handles are disposed of.
  *   - Limits of the cgroup: /proc/self/mountinfo is read three times to size a heap that never grows to its first collection.
+ *   - The number of processors, which the C library reads from two files of sysfs, three times.
  *   - NUMA nodes and cache sizes, from a dozen files of sysfs, for the same heap.
  *   - The ends of the stack, which the C library reads from /proc/self/maps, and the free memory from /proc/meminfo: both are text that
  *     the kernel makes with some effort.
@@ -11,6 +12,7 @@
  * of the runtime the program does not link.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +83,29 @@ void __wrap__Z21NUMASupportInitializev(void)
         __real__Z21NUMASupportInitializev();
 }
 
+/* The processors that this process may use; 0 where there are more than the set has room for. */
+static int processors(void)
+{
+    static int count = -1;
+    cpu_set_t set;
+    if (count < 0)
+        count = short_lived && sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+    return count;
+}
+
+/* How long the runtime's own sets of processors must be, which sched_getaffinity fills. */
+int __real_minipal_get_cpu_max_possible_count(void);
+int __wrap_minipal_get_cpu_max_possible_count(void)
+{
+    return processors() > 0 ? CPU_SETSIZE : __real_minipal_get_cpu_max_possible_count();
+}
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name)
+{
+    return name == _SC_NPROCESSORS_ONLN && processors() > 0 ? processors() : __real_sysconf(name);
+}
+
 size_t __real__ZN15GCToOSInterface25GetCacheSizePerLogicalCpuEb(bool whole);
 size_t __wrap__ZN15GCToOSInterface25GetCacheSizePerLogicalCpuEb(bool whole)
 {
@@ -145,7 +170,7 @@ bool __wrap__ZN15GCToOSInterface13VirtualCommitEPvmt(void *start, size_t size, u
 {
     if (!short_lived && !__real__ZN15GCToOSInterface13VirtualCommitEPvmt(start, size, node))
         return false;
-    if (size <= GC_STEP)
+    if (size == GC_STEP)
         populate((uintptr_t)start, (uintptr_t)start + size);
     return true;
 }

@@ -21,9 +21,11 @@
 #include "harness.h"
 
 int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const char **why);
+void aot_launch_hand(const uint8_t *blob, size_t size);
 void aot_early(int argc, char **argv);
 
 static int joiner; /* what is launched comes from one */
+static int hand; /* a launch begins with handing over its plan */
 static char dir[] = "/tmp/aot-early-XXXXXX";
 
 #define GUESS(...) \
@@ -112,6 +114,17 @@ static int cgroup2(void)
     return -1;
 }
 
+static void kill_child(void)
+{
+    char path[64], children[128] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    FILE *file = fopen(path, "re");
+    if (file && fgets(children, sizeof children, file))
+        kill(atoi(children), SIGKILL);
+    if (file)
+        fclose(file);
+}
+
 /* Launches a plan that waits for an answer and checks that it is a process 1 of its own; the answer never comes. */
 static void launch(uint64_t flags)
 {
@@ -131,6 +144,8 @@ static void launch(uint64_t flags)
     struct plan_header *h = (struct plan_header *)b.bytes;
     h->clone_flags = flags;
     h->cgroup_fd = cgroup;
+    if (hand)
+        aot_launch_hand(b.bytes, b.used);
     int result = aot_launch(b.bytes, b.used, &pid, &pidfd, &why);
     CHECK(result == 0, "launch: %d %s", result, why ? why : "");
     /* Closed here, and still open there. */
@@ -190,6 +205,13 @@ static void processes(void)
     launch(flags);
     CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
 
+    test_name = "a process that was cloned early takes the plan while its parent does something else";
+    hand = 1;
+    begin_early();
+    launch(flags);
+    CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+    hand = 0;
+
     test_name = "a plan of another kind gets another process";
     begin_early();
     launch(CLONE_NEWPID);
@@ -211,13 +233,7 @@ static void processes(void)
 
     test_name = "an early process that died is done without";
     begin_early();
-    char children[128] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    file = fopen(path, "re");
-    if (file && fgets(children, sizeof children, file))
-        kill(atoi(children), SIGKILL);
-    if (file)
-        fclose(file);
+    kill_child();
     launch(flags);
 
     test_name = "an early process ends with its parent";

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -294,6 +295,29 @@ static void placement(void)
     u32(&b, 99);
     u32(&b, 0);
     fails(OP_MEMORY_POLICY, EINVAL, "set_mempolicy");
+
+    start_plan("a resource limit below itself");
+    op(&b, OP_RLIMITS);
+    u32(&b, 3);
+    u64(&b, RLIMIT_NOFILE);
+    u64(&b, 9);
+    u64(&b, 8);
+    fails(OP_RLIMITS, EINVAL, "error setting rlimits for ready process: error setting rlimit type 7");
+
+    start_plan("an answer that was not asked for lets it go on, and the limit counts from then");
+    op(&b, OP_SYNC);
+    u32(&b, SYNC_CGROUPS);
+    u32(&b, SYNC_WAIT_UNASKED);
+    op(&b, OP_RLIMITS);
+    u32(&b, 3);
+    u64(&b, RLIMIT_NOFILE);
+    u64(&b, 3);
+    u64(&b, 3);
+    op(&b, OP_LABEL_OPEN);
+    u32(&b, 0);
+    text(&b, "/proc/thread-self/comm");
+    CHECK(send(pair[0], "", 1, 0) == 1, "send: %d", errno);
+    fails(OP_LABEL_OPEN, EMFILE, "/proc/thread-self/comm");
 
     start_plan("a label's file that is not there");
     op(&b, OP_LABEL_OPEN);

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -177,6 +178,11 @@ static void plan_own(int sync)
     op(&b, OP_SYNC);
     u32(&b, SYNC_READY);
     u32(&b, 1);
+    op(&b, OP_RLIMITS);
+    u32(&b, 3);
+    u64(&b, RLIMIT_CORE);
+    u64(&b, 0);
+    u64(&b, 0);
     op(&b, OP_IDENTITY);
     text(&b, "/work");
     u32(&b, 1);

@@ -9,6 +9,9 @@ public static unsafe partial class Launcher
     [LibraryImport("aotlauncher", EntryPoint = "aot_launcher_version")]
     private static partial int aot_launcher_version();
 
+    [LibraryImport("aotlauncher", EntryPoint = "aot_launch_hand")]
+    private static partial void aot_launch_hand(byte* plan, nuint size);
+
     [LibraryImport("aotlauncher", EntryPoint = "aot_launch")]
     private static partial int aot_launch(byte* plan, nuint size, int* pid, int* pidFd, byte** why);
 
@@ -68,6 +71,17 @@ public static unsafe partial class Launcher
 
     /// <summary>Whether what is launched will be cloned from a process whose program file is out of reach (<see cref="OwnFile"/>).</summary>
     public static bool HasJoiner => aot_joiner_waits() != 0;
+
+    /// <summary>
+    /// Begins a launch, where a process waits for its plan already; <see cref="Launch"/> with the same plan, without which there is none,
+    /// ends it. No descriptor that the plan names may be closed in between.
+    /// </summary>
+    public static void Hand(ReadOnlySpan<byte> plan)
+    {
+        // SAFETY: the plan is pinned for the call; what is sent of it is a copy.
+        fixed (byte* p = plan)
+            aot_launch_hand(p, (nuint)plan.Length);
+    }
 
     /// <summary>Clones the plan's first process.</summary>
     /// <exception cref="LinuxException">The kernel refused the clone.</exception>

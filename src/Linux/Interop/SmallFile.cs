@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -6,6 +7,9 @@ namespace AotRuntime.Linux;
 /// <summary>Whole files of the kernel's own file systems (/proc, /sys, cgroups) in three system calls, with the kernel's own errors.</summary>
 public static unsafe partial class Sys
 {
+    // What most files of /proc and of cgroups fit into.
+    private const int SmallBuffer = 4096;
+
     private const int O_WRONLY = 1;
     private const int O_TRUNC = 0x200;
     private const int O_CREAT = 0x40;
@@ -22,12 +26,14 @@ public static unsafe partial class Sys
 
     /// <summary>Reads a file to its end.</summary>
     /// <exception cref="LinuxException">It can't be opened or read, or is larger than <paramref name="limit"/> (EFBIG).</exception>
+    [SkipLocalsInit]
     public static byte[] ReadSmallFile(string path, int limit = 64 * 1024 * 1024)
     {
         int fd = OpenRaw(path, O_CLOEXEC_FLAG, 0);
         try
         {
-            byte[] buffer = new byte[16 * 1024];
+            byte* small = stackalloc byte[SmallBuffer];
+            var buffer = new Span<byte>(small, Math.Min(SmallBuffer, limit));
             int used = 0;
             while (true)
             {
@@ -35,7 +41,9 @@ public static unsafe partial class Sys
                 {
                     if (used >= limit)
                         throw new LinuxException("read", path, Errno.EFBIG);
-                    Array.Resize(ref buffer, (int)Math.Min((long)used * 4, limit));
+                    Span<byte> larger = new byte[(int)Math.Min((long)used * 4, limit)];
+                    buffer.CopyTo(larger);
+                    buffer = larger;
                 }
                 nint n;
                 // SAFETY: the buffer is pinned for the call, and no more than its rest is asked for.
@@ -49,7 +57,7 @@ public static unsafe partial class Sys
                     throw error;
                 }
                 if (n == 0)
-                    return buffer.AsSpan(0, used).ToArray();
+                    return buffer[..used].ToArray();
                 used += (int)n;
             }
         }
@@ -66,6 +74,23 @@ public static unsafe partial class Sys
     /// <summary>Writes a file that exists, in one write, as control files want it.</summary>
     /// <exception cref="LinuxException">It can't be opened, or what was written is refused.</exception>
     public static void WriteSmallFile(string path, string text) => WriteAll(path, O_WRONLY | O_CLOEXEC_FLAG, 0, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Writes to an open control file, in one write; it takes each as if it were the first.</summary>
+    /// <exception cref="LinuxException">What was written is refused.</exception>
+    public static void WriteControl(SafeHandle file, string path, string text)
+    {
+        byte[] content = Encoding.UTF8.GetBytes(text);
+        nint n;
+        do
+        {
+            // SAFETY: the content is pinned for the call, with its length; the caller holds the file open.
+            fixed (byte* p = content)
+                n = write_fd((int)file.DangerousGetHandle(), p, (nuint)content.Length);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == (int)Errno.EINTR);
+        if (n < 0)
+            throw LinuxException.Last("write", path);
+    }
 
     /// <summary>Writes a new file, or a known one anew.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>

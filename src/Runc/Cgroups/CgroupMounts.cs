@@ -124,6 +124,17 @@ internal sealed class CgroupMounts
     private static string Join(string mount, string clean) =>
         clean == "/" ? mount : (mount.Length == 0 ? Default : mount) + clean;
 
+    /// <summary>Whether a hierarchy is mounted there, so that it need not be looked for.</summary>
+    public bool IsMountPoint(string directory)
+    {
+        foreach (CgroupHierarchy hierarchy in Hierarchies)
+        {
+            if (hierarchy.MountPoint == directory)
+                return true;
+        }
+        return false;
+    }
+
     private static bool Known(List<CgroupHierarchy> hierarchies, string controller)
     {
         foreach (CgroupHierarchy hierarchy in hierarchies)

@@ -105,20 +105,20 @@ internal sealed class ContainerCgroups
         {
             // The slices above are systemd's.
             if (Unit is null)
-                AddMissing(directory, missing);
+                AddMissing(directory, missing, Mounts);
             else if (!Directory.Exists(directory))
                 missing.Add(directory);
         }
         return missing;
     }
 
-    private static void AddMissing(string directory, List<string> missing)
+    private static void AddMissing(string directory, List<string> missing, CgroupMounts mounts)
     {
-        if (missing.Contains(directory) || Directory.Exists(directory))
+        if (missing.Contains(directory) || mounts.IsMountPoint(directory) || Directory.Exists(directory))
             return;
         int slash = directory.LastIndexOf('/');
         if (slash > 0)
-            AddMissing(directory[..slash], missing);
+            AddMissing(directory[..slash], missing, mounts);
         missing.Add(directory);
     }
 
@@ -212,8 +212,7 @@ internal sealed class ContainerCgroups
         {
             try
             {
-                foreach ((string file, string value) in DeviceRules.V1(resources.Devices))
-                    Write($"{device}/{file}", value);
+                DeviceRules.WriteV1(device, resources.Devices);
             }
             catch (RuncException e) when (_rootless)
             {
@@ -574,7 +573,7 @@ internal sealed class ContainerCgroups
         foreach (string file in (ReadOnlySpan<string>)["cpuset.cpus", "cpuset.mems"])
         {
             string value = Sys.ReadSmallText($"{parent}/{file}").TrimEnd();
-            if (value.Length > 0 && Sys.ReadSmallText($"{directory}/{file}").TrimEnd().Length == 0)
+            if (value.Length > 0)
                 Sys.WriteSmallFile($"{directory}/{file}", value);
         }
     }

@@ -1,5 +1,7 @@
 using System.Globalization;
+using AotRuntime.Linux;
 using AotRuntime.Runc.Spec;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Cgroups;
 
@@ -77,6 +79,38 @@ internal static class DeviceRules
             list.Add((rule.Allow ? "devices.allow" : "devices.deny", value));
         }
         return list;
+    }
+
+    /// <summary>Writes them, each file opened once for all that follow each other.</summary>
+    /// <exception cref="RuncException">The kernel refused one.</exception>
+    public static void WriteV1(string directory, List<DeviceRuleSpec>? rules)
+    {
+        SafeFileHandle? open = null;
+        string path = "";
+        try
+        {
+            foreach ((string file, string value) in V1(rules))
+            {
+                try
+                {
+                    if (open is null || !path.EndsWith(file, StringComparison.Ordinal))
+                    {
+                        open?.Dispose();
+                        path = $"{directory}/{file}";
+                        open = Sys.Open(path, OpenFlags.WriteOnly);
+                    }
+                    Sys.WriteControl(open, path, value);
+                }
+                catch (LinuxException e)
+                {
+                    throw new RuncException($"failed to write \"{value}\": {e.Call} {path}: {e.Errno.Text()}", e);
+                }
+            }
+        }
+        finally
+        {
+            open?.Dispose();
+        }
     }
 
     private static string Number(long value) => value < 0 ? "*" : value.ToString(CultureInfo.InvariantCulture);

@@ -90,6 +90,7 @@ internal static class ContainerExec
             ExtraFds = io.ExtraFds,
             NoNewKeyring = container.State.NoNewKeyring,
             OwnStdio = options.Detach,
+            OwnLimits = !unprivileged && (namespaces & NamespaceNames.CLONE_NEWUSER) == 0,
             Env = Environment(io, process),
             Personality = container.State.Personality,
             MemoryPolicy = container.State.MemoryPolicy,
@@ -124,7 +125,10 @@ internal static class ContainerExec
             attachTo = options.SubCgroups.GetValueOrDefault("", "");
         }
         ResctrlGroup.Load(container.State.Resctrl)?.Join(session.Pid);
-        Converse(session, process, container, inputs.Seccomp, attachTo);
+        bool agreed = inputs.OwnLimits && attachTo is null && process.OomScoreAdj is null && inputs.Seccomp?.ListenerPath is null;
+        if (agreed)
+            session.Answer();
+        Converse(session, process, container, inputs, attachTo, agreed);
     }
 
     private static List<string> Environment(ProcessIo io, ProcessSpec process)
@@ -140,7 +144,8 @@ internal static class ContainerExec
     }
 
     // With a path to attach to, the process is moved there by systemd, below the container's unit, once it is the one that will run the program.
-    private static void Converse(LaunchSession session, ProcessSpec process, Container container, SeccompProgram? seccomp, string? attachTo)
+    // With an answer that was agreed on, what the process says when it is ready needs none.
+    private static void Converse(LaunchSession session, ProcessSpec process, Container container, ExecInputs inputs, string? attachTo, bool agreed)
     {
         bool ready = false;
         try
@@ -151,17 +156,20 @@ internal static class ContainerExec
                 {
                     case SyncKind.Ready:
                         ready = true;
+                        if (agreed)
+                            break;
                         if (attachTo is not null)
                             container.Cgroups.Unit!.Attach(session.Pid, attachTo);
                         // A plain user's process has inherited it: by now its files in /proc are root's.
                         if (Sys.EffectiveUser() == 0)
                             ProcessSetup.OomScore(session.Pid, process);
-                        ProcessSetup.Limits(session.Pid, process);
+                        if (!inputs.OwnLimits)
+                            ProcessSetup.Limits(session.Pid, process);
                         session.Answer();
                         break;
                     case SyncKind.Seccomp:
                         string running = Encoding.UTF8.GetString(container.StateJson("running", container.State.Pid));
-                        SeccompListener.Send(seccomp!, session.PidFd!, session.Pid, session.Value, running, session.Answer);
+                        SeccompListener.Send(inputs.Seccomp!, session.PidFd!, session.Pid, session.Value, running, session.Answer);
                         break;
                     case null when ready:
                         return;

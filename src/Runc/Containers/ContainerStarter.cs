@@ -344,6 +344,7 @@ internal sealed class ContainerStarter
             NoPivot = _options.NoPivot,
             NoNewKeyring = _options.NoNewKeyring,
             OwnStdio = Detached,
+            OwnLimits = OwnLimits,
             Env = Environment(io),
             Seccomp = _seccomp,
             HookState = status => Container.StateAround(_state!, status),
@@ -368,18 +369,30 @@ internal sealed class ContainerStarter
             if (ownPidNamespace is not null)
                 Sys.SetNs(ownPidNamespace, (int)NamespaceNames.CLONE_NEWPID, "/proc/self/ns/pid");
         }
-        // Known before the cgroups are there: what a start that is cut off leaves. Where it was written down before the launch, the pid can wait.
-        if (_options.NoCgroups || (_late && !_cgroups!.HasV2))
-            SaveRunning(session.Pid);
         if (_late)
         {
-            List<string> expected = _state!.CgroupsMade;
             MakeCgroups(session);
-            if (!_cgroups.Made.TrueForAll(expected.Contains))
-                SaveState();
+            session.Answer();
         }
-        Converse(session);
+        // While the process is busy. One that is yet to fork is not the one that the state is about.
+        if (Direct)
+            SaveRunning(session.Pid);
+        bool agreed = Direct && AsksNothing;
+        if (agreed)
+            session.Answer();
+        Converse(session, agreed);
     }
+
+    // In a user namespace it lacks the rights, even as root.
+    private bool OwnLimits => !Unprivileged && !InitPlan.HasNamespace(_linux, "user");
+
+    // Whether the process that is launched is the one that runs the program.
+    private bool Direct => !InitPlan.HasNamespace(_linux, "user") && !InitPlan.HasNamespace(_linux, "time");
+
+    /// <summary>Whether all that is left for us is to hear that it is ready, so that it need not wait to be told to go on then.</summary>
+    private bool AsksNothing => OwnLimits && _unit is null && _spec.Process!.OomScoreAdj is null
+        && _linux.NetDevices is not { Count: > 0 } && _seccomp?.ListenerPath is null
+        && _spec.Hooks is not ({ Prestart.Count: > 0 } or { CreateRuntime.Count: > 0 });
 
     private void Restore(LaunchSession session, ProcessIo io) => new CriuRestore(_options.Restore!, new CriuRestorePlan
     {
@@ -399,7 +412,8 @@ internal sealed class ContainerStarter
     {
         try
         {
-            session.Start(InitPlan.Build(inputs));
+            // Known before the cgroups are there: what a start that is cut off leaves. The pid can wait.
+            session.Start(InitPlan.Build(inputs), _late && !_cgroups!.HasV2 ? () => StateStore.Save(_directory, _state!, ConfigForm.None) : null);
             return;
         }
         // cgroup-v2.rst, "Delegation Containment": who moves a process must be allowed to write in the cgroup above both. The user's systemd may.
@@ -426,7 +440,8 @@ internal sealed class ContainerStarter
         }
     }
 
-    private void Converse(LaunchSession session)
+    // With an answer that was agreed on, what the process says when it is ready needs none.
+    private void Converse(LaunchSession session, bool agreed)
     {
         bool ready = false;
         try
@@ -456,18 +471,16 @@ internal sealed class ContainerStarter
                         break;
                     case SyncKind.Ready:
                         ready = true;
+                        if (agreed)
+                            break;
                         if (!Unprivileged || !InitPlan.IsNew(_linux, "user"))
                             ProcessSetup.OomScore(session.Pid, _spec.Process!);
-                        ProcessSetup.Limits(session.Pid, _spec.Process!);
+                        if (!OwnLimits)
+                            ProcessSetup.Limits(session.Pid, _spec.Process!);
                         if (_state!.Pid != session.Pid)
                             SaveRunning(session.Pid);
                         Settle();
                         session.Answer();
-                        break;
-                    case SyncKind.Cgroups:
-                        session.Answer();
-                        if (_state!.Pid != session.Pid)
-                            SaveRunning(session.Pid);
                         break;
                     case SyncKind.Seccomp:
                         string creating = System.Text.Encoding.UTF8.GetString(State(session.Pid, "creating"));

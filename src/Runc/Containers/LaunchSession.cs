@@ -45,9 +45,24 @@ internal sealed class LaunchSession : IDisposable
         return session;
     }
 
-    public void Start(PlanWriter plan)
+    /// <summary>Launches the plan's process.</summary>
+    /// <param name="plan">What it is to do.</param>
+    /// <param name="meanwhile">What is done while it takes its plan; the process does not go away where this fails.</param>
+    public void Start(PlanWriter plan, Action? meanwhile = null)
     {
-        (Pid, PidFd) = Launcher.Launch(plan.Finish());
+        ReadOnlySpan<byte> blob = plan.Finish();
+        try
+        {
+            if (meanwhile is not null)
+            {
+                Launcher.Hand(blob);
+                meanwhile();
+            }
+        }
+        finally
+        {
+            (Pid, PidFd) = Launcher.Launch(blob);
+        }
         // From here on only the child holds it, so that its end is seen.
         _childSocket.Dispose();
     }

@@ -27,6 +27,8 @@ internal sealed class ExecInputs
     public int ExtraFds;
     public bool NoNewKeyring;
     public bool OwnStdio;
+    /// <summary>The process has the rights to set its resource limits itself.</summary>
+    public bool OwnLimits;
     public PersonalitySpec? Personality;
     public MemoryPolicySpec? MemoryPolicy;
     public List<string> Env = [];
@@ -79,6 +81,8 @@ internal static class ExecPlan
         InitPlan.Attributes(plan, process, inputs.Personality, inputs.MemoryPolicy);
         Labels.Write(plan, process);
         plan.Sync(SyncKind.Ready, wait: true);
+        if (inputs.OwnLimits)
+            InitPlan.Limits(plan, process);
         InitPlan.Seccomp(plan, inputs.Seccomp, process, beforeIdentity: true, fifoFd: -1, inputs.ExtraFds);
         InitPlan.Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
         plan.Op(PlanOp.Resolve).Texts(process.Args).Texts(inputs.Env).U32(process.User.Uid);

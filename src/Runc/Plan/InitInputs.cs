@@ -54,6 +54,8 @@ internal sealed class InitInputs
     public bool NoPivot;
     public bool NoNewKeyring;
     public bool OwnStdio;
+    /// <summary>The process has the rights to set its resource limits itself.</summary>
+    public bool OwnLimits;
     public List<string> Env = [];
     /// <summary>The compiled seccomp filter; null for none.</summary>
     public SeccompProgram? Seccomp;

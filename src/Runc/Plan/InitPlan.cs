@@ -61,6 +61,8 @@ internal static class InitPlan
         Labels.Write(plan, process);
         plan.Op(PlanOp.Undumpable);
         plan.Sync(SyncKind.Ready, wait: true);
+        if (inputs.OwnLimits)
+            Limits(plan, process);
 
         Seccomp(plan, inputs.Seccomp, process, beforeIdentity: true, inputs.FifoFd, inputs.ExtraFds);
         Identity(plan, process, inputs.OwnStdio || inputs.ConsoleFd >= 0);
@@ -107,6 +109,17 @@ internal static class InitPlan
             (uint mode, ulong[] nodes) = Plan.MemoryPolicy.Of(policy);
             plan.Op(PlanOp.MemoryPolicy).U32(mode).U64s(nodes);
         }
+    }
+
+    /// <summary>Resource limits, set by the process itself: once all is set up, since they would count for that too.</summary>
+    public static void Limits(PlanWriter plan, ProcessSpec process)
+    {
+        if (process.Rlimits is not { Count: > 0 } limits)
+            return;
+        var values = new ulong[3 * limits.Count];
+        for (int i = 0; i < limits.Count; i++)
+            (values[3 * i], values[(3 * i) + 1], values[(3 * i) + 2]) = ((ulong)RlimitNames.Number(limits[i].Type), limits[i].Soft, limits[i].Hard);
+        plan.Op(PlanOp.Rlimits).U64s(values);
     }
 
     /// <summary>
@@ -255,24 +268,26 @@ internal static class InitPlan
             parent = MountOptionTable.MS_PRIVATE;
         }
         plan.Op(PlanOp.RootPrepare).Text(inputs.Rootfs).U64(propagation).U64(parent);
-        bool setUpDev = mountNamespace;
-        bool joined = !inputs.LateCgroups;
-        foreach (PlannedMount mount in inputs.Mounts)
+        bool setUpDev = mountNamespace && !inputs.Mounts.Exists(m => (m.Flags.Flags & MountOptionTable.MS_BIND) != 0 && IsDev(m));
+        bool joined = !inputs.LateCgroups, hasDevices = false;
+        for (int i = 0; i < inputs.Mounts.Count; i++)
         {
-            if (mount.OfCgroups && !joined)
+            if (inputs.Mounts[i].OfCgroups && !joined)
             {
+                // While they are being made there is time for what else does not need them.
+                hasDevices = setUpDev && DevicesMayCome(inputs.Mounts, i, linux);
+                if (hasDevices)
+                    Devices(plan, linux, userNamespace);
                 JoinLateCgroups(plan, inputs, linux);
                 joined = true;
             }
-            Mount(plan, mount);
-            if ((mount.Flags.Flags & MountOptionTable.MS_BIND) != 0 && mount.Target.TrimEnd('/') == "/dev")
-                setUpDev = false;
+            Mount(plan, inputs.Mounts[i]);
         }
         if (!joined)
             JoinLateCgroups(plan, inputs, linux);
         foreach ((string link, string target) in inputs.MountLinks)
             plan.Op(PlanOp.Symlink).Text(target).Text(link);
-        if (setUpDev)
+        if (setUpDev && !hasDevices)
             Devices(plan, linux, userNamespace);
 
         if (inputs.Spec.Hooks is { } hooks && (hooks.Prestart is { Count: > 0 } || hooks.CreateRuntime is { Count: > 0 }))
@@ -291,6 +306,43 @@ internal static class InitPlan
         plan.Op(PlanOp.Mkdir).Text(inputs.Spec.Process!.Cwd!).U32(0x1ed);
     }
 
+    private static bool IsDev(PlannedMount mount) => mount.Target.TrimEnd('/') == "/dev";
+
+    /// <summary>Whether devices can be made before the mounts from <paramref name="next"/> on: in a fresh /dev, and where none of those covers one.</summary>
+    private static bool DevicesMayCome(List<PlannedMount> mounts, int next, LinuxSpec linux)
+    {
+        bool fresh = false;
+        for (int i = 0; i < next; i++)
+            fresh |= IsDev(mounts[i]);
+        for (int i = next; fresh && i < mounts.Count; i++)
+            fresh = !CoversDevice(mounts[i].Target.TrimEnd('/'), linux);
+        return fresh;
+    }
+
+    // Loops, here where a start waits: a query's code is cold.
+    private static bool CoversDevice(string target, LinuxSpec linux)
+    {
+        foreach ((string path, _, _) in DefaultDevices)
+        {
+            if (IsAtOrBelow(path, target))
+                return true;
+        }
+        foreach ((_, string path) in DefaultLinks)
+        {
+            if (IsAtOrBelow(path, target))
+                return true;
+        }
+        foreach (DeviceSpec device in linux.Devices ?? [])
+        {
+            if (IsAtOrBelow(device.Path, target))
+                return true;
+        }
+        return target is "/dev/ptmx" or "/dev/core";
+    }
+
+    private static bool IsAtOrBelow(string path, string target) =>
+        path.StartsWith(target, StringComparison.Ordinal) && (path.Length == target.Length || path[target.Length] == '/');
+
     private static void JoinCgroups(PlanWriter plan, InitInputs inputs)
     {
         foreach (JoinedCgroup cgroup in inputs.Cgroups)
@@ -300,7 +352,7 @@ internal static class InitPlan
 
     private static void JoinLateCgroups(PlanWriter plan, InitInputs inputs, LinuxSpec linux)
     {
-        plan.Sync(SyncKind.Cgroups, wait: true);
+        plan.Await(SyncKind.Cgroups);
         JoinCgroups(plan, inputs);
         if (IsNew(linux, "cgroup"))
             plan.Op(PlanOp.Unshare).U64(NamespaceNames.CLONE_NEWCGROUP);

@@ -52,6 +52,7 @@ internal enum PlanOp : uint
     MemoryPolicy,
     LabelOpen,
     LabelWrite,
+    Rlimits,
 }
 
 /// <summary>Messages of the launched process; enum sync_kind.</summary>

@@ -39,6 +39,9 @@ internal sealed class PlanWriter
     /// <summary>A record of <paramref name="op"/> that waits for the parent, or only tells it.</summary>
     public void Sync(SyncKind kind, bool wait) => Op(PlanOp.Sync).U32((uint)kind).U32(wait ? 1u : 0);
 
+    /// <summary>A record of <paramref name="op"/> that waits for the parent, which says by itself when it is done.</summary>
+    public void Await(SyncKind kind) => Op(PlanOp.Sync).U32((uint)kind).U32(2);
+
     public PlanWriter U32(uint value)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(Room(4), value);

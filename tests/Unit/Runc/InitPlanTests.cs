@@ -72,10 +72,49 @@ public class InitPlanTests
         });
         string[] order = Array.ConvertAll(plan, line => line.StartsWith("Mount", StringComparison.Ordinal) ? line.Split('\'')[3] : line);
         order = Array.FindAll(order, line => line[0] == '/' || line.StartsWith("CgroupJoin", StringComparison.Ordinal) || line.StartsWith("Unshare", StringComparison.Ordinal)
-            || line == $"Sync {(int)SyncKind.Cgroups} 1");
-        string[] join = [$"Sync {(int)SyncKind.Cgroups} 1", "CgroupJoin 4294967295 '/c/tasks'", "Unshare 0x2000000"];
+            || line == $"Sync {(int)SyncKind.Cgroups} 2");
+        string[] join = [$"Sync {(int)SyncKind.Cgroups} 2", "CgroupJoin 4294967295 '/c/tasks'", "Unshare 0x2000000"];
         string[] cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"];
         Assert.Equal(mounted ? ["/a", .. join, .. cgroups] : ["/a", .. cgroups, .. join], order);
+    }
+
+    /// <summary>Devices are made while the cgroups are, if the order of the mounts lets nobody see a difference.</summary>
+    [Theory]
+    [InlineData(true, "/sys/fs/cgroup")]
+    [InlineData(true, "/sys/fs/cgroup", "/dev/shm", "/devices", "/etc/hosts")]
+    [InlineData(false, "/sys/fs/cgroup", "/dev")]
+    [InlineData(false, "/sys/fs/cgroup", "/dev/null/")]
+    [InlineData(false, "/sys/fs/cgroup", "/dev/stdin")]
+    [InlineData(false, "/sys/fs/cgroup", "/dev/ptmx")]
+    [InlineData(false, "/sys/fs/cgroup", "/dev/dri")]
+    [InlineData(false, "/sys/fs/cgroup", "/")]
+    public void DevicesAreMadeBeforeLateCgroups(bool before, params string[] late)
+    {
+        RuntimeSpec spec = Spec("\"namespaces\":[{\"type\":\"mount\"}],\"devices\":[{\"path\":\"/dev/dri/card0\",\"type\":\"c\",\"major\":226,\"minor\":0}]");
+        foreach (bool fresh in new[] { true, false })
+        {
+            string[] plan = Plan(spec, inputs =>
+            {
+                inputs.LateCgroups = true;
+                inputs.Mounts.Add(new PlannedMount { Target = fresh ? "/dev/" : "/proc", Type = "tmpfs" });
+                foreach (string target in late)
+                    inputs.Mounts.Add(new PlannedMount { Target = target, OfCgroups = target == late[0] });
+            });
+            int sync = Array.IndexOf(plan, $"Sync {(int)SyncKind.Cgroups} 2");
+            int[] made = [.. Enumerable.Range(0, plan.Length).Where(i => plan[i].StartsWith("Mknod", StringComparison.Ordinal) || plan[i] == "Ptmx")];
+            Assert.Equal(8, made.Length);
+            Assert.All(made, at => Assert.Equal(before && fresh, at < sync));
+        }
+    }
+
+    [Fact]
+    public void LimitsAreSetWhenAllElseIsDone()
+    {
+        RuntimeSpec spec = Spec("", ""","rlimits":[{"type":"RLIMIT_NOFILE","soft":5,"hard":6},{"type":"RLIMIT_CPU","soft":18446744073709551615,"hard":18446744073709551615}]""");
+        string[] plan = Plan(spec, inputs => inputs.OwnLimits = true);
+        int ready = Array.IndexOf(plan, $"Sync {(int)SyncKind.Ready} 1");
+        Assert.Equal("Rlimits [0x7 0x5 0x6 0x0 0xffffffffffffffff 0xffffffffffffffff]", plan[ready + 1]);
+        Assert.DoesNotContain(Plan(spec), line => line.StartsWith("Rlimits", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -57,6 +57,7 @@ internal static class PlanText
         [PlanOp.MemoryPolicy] = "uQ",
         [PlanOp.LabelOpen] = "us",
         [PlanOp.LabelWrite] = "uss",
+        [PlanOp.Rlimits] = "Q",
     };
 
     /// <summary>The clone flags, then the records.</summary>
