@@ -85,9 +85,14 @@ struct json {
 
 enum { MAX_DEPTH = 32 };
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static char peek(struct json *j)
 {
-    while (j->at && j->at < j->end && strchr(" \t\r\n", *j->at) && *j->at)
+    while (j->at && j->at < j->end && is_space(*j->at))
         j->at++;
     if (!j->at || j->at == j->end) {
         j->at = NULL;
@@ -170,7 +175,7 @@ static void skip(struct json *j, int depth)
         /* A number, true, false, null. */
         if (j->at) {
             const char *start = j->at;
-            while (j->at < j->end && !strchr(",]} \t\r\n", *j->at))
+            while (j->at < j->end && *j->at && *j->at != ',' && *j->at != ']' && *j->at != '}' && !is_space(*j->at))
                 j->at++;
             if (j->at == start)
                 j->at = NULL;
@@ -221,36 +226,36 @@ static uint64_t namespace(struct json *j, bool *joined)
     return type ? flag_of(type, type_length) : 0;
 }
 
+/* Goes to the value of a member of the object that begins here, if it has one. */
+static bool find(struct json *j, const char *name)
+{
+    const char *key;
+    size_t length;
+    bool first = true;
+
+    if (!take(j, '{'))
+        return false;
+    while (next_key(j, &first, &key, &length)) {
+        if (is(key, length, name))
+            return true;
+        skip(j, 0);
+    }
+    return false;
+}
+
+/* What comes after the namespaces, Docker's seccomp profile for one, is not looked at: this is a guess that the plan is compared with. */
 uint64_t early_namespaces(const char *json, size_t size)
 {
     struct json j = { json, json + size };
-    const char *key;
-    size_t length;
     uint64_t made = 0, all = 0;
-    bool first = true;
+    bool first = true, joined;
 
-    if (!take(&j, '{'))
+    if (!find(&j, "linux") || !find(&j, "namespaces") || !take(&j, '['))
         return 0;
-    while (next_key(&j, &first, &key, &length)) {
-        bool first_linux = true;
-        if (!is(key, length, "linux") || peek(&j) != '{') {
-            skip(&j, 0);
-            continue;
-        }
-        j.at++;
-        while (next_key(&j, &first_linux, &key, &length)) {
-            bool first_namespace = true, joined;
-            if (!is(key, length, "namespaces") || peek(&j) != '[') {
-                skip(&j, 0);
-                continue;
-            }
-            j.at++;
-            while (next_item(&j, &first_namespace)) {
-                uint64_t one = namespace(&j, &joined);
-                all |= one;
-                made |= joined ? 0 : one;
-            }
-        }
+    while (next_item(&j, &first)) {
+        uint64_t one = namespace(&j, &joined);
+        all |= one;
+        made |= joined ? 0 : one;
     }
     if (!j.at || !(made & CLONE_NEWPID) || (all & (CLONE_NEWUSER | CLONE_NEWTIME)))
         return 0;

@@ -33,6 +33,7 @@ struct mount_plan {
     uint64_t rec_clear;
     struct plan_list propagation;
     int source_fd;     /* a detached mount made by the parent (open_tree), or -1 */
+    int tree;          /* a detached copy of what is to be bound, or -1; closed once it is attached */
 };
 
 enum { EXTRA_COPYUP = 1, EXTRA_CGROUP2_FALLBACK = 2 };
@@ -102,7 +103,8 @@ static void check_proc(const struct mount_plan *m, const char *where)
 static bool source_is_directory(const struct mount_plan *m)
 {
     struct stat st;
-    int result = m->source_fd >= 0 ? fstat(m->source_fd, &st) : stat(m->source, &st);
+    int fd = m->source_fd >= 0 ? m->source_fd : m->tree;
+    int result = fd >= 0 ? fstat(fd, &st) : stat(m->source, &st);
     if (result < 0) {
         fail(errno, "failed to fulfil mount request: open %s", m->source);
     }
@@ -186,8 +188,29 @@ static void set_bind_flags(const struct mount_plan *m, const char *target)
         mount_fail(m, errno, "failed to set user-requested vfs flags on bind-mount: remount with locked flags re-applied");
 }
 
+/*
+ * What set_bind_flags() asks for, set on a tree that nobody sees yet: by a descriptor, where a mount's path is looked up again in /proc. True
+ * where it is done; not where some are locked, which is told apart there.
+ */
+static bool set_tree_flags(const struct mount_plan *m)
+{
+    struct mount_attr attr = {
+        .attr_set = (m->flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (m->flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+                    (m->flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (m->flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0) |
+                    (m->flags & MS_NOSYMFOLLOW ? MOUNT_ATTR_NOSYMFOLLOW : 0),
+        .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW,
+    };
+    /* "The default atime for remount is preservation" (path_mount of the kernel). */
+    if (m->flags & ATIME_FLAGS) {
+        attr.attr_clr |= MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+        attr.attr_set |= (m->flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME : m->flags & MS_NOATIME ? MOUNT_ATTR_NOATIME : 0) |
+                         (m->flags & MS_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0);
+    }
+    return syscall(SYS_mount_setattr, m->tree, "", AT_EMPTY_PATH, &attr, sizeof attr) == 0;
+}
+
 /* True where a bind stands in for what was asked. */
-static bool attach(const struct mount_plan *m, int target, const char *data)
+static bool attach(struct mount_plan *m, int target, const char *data)
 {
     char path[32];
     uint64_t flags = m->flags & ~(uint64_t)(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
@@ -197,6 +220,13 @@ static bool attach(const struct mount_plan *m, int target, const char *data)
             fail(errno, "error mounting \"%s\" to rootfs at \"%s\": move_mount", m->source, m->target);
         close(m->source_fd);
         return false;
+    }
+    if (m->tree >= 0) {
+        int result = (int)syscall(SYS_move_mount, m->tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        close(m->tree);
+        if (result == 0)
+            return false;
+        m->tree = -1;
     }
     if (m->flags & MS_BIND)
         flags &= MS_BIND | MS_REC;
@@ -229,6 +259,9 @@ void stage_mount(struct plan_reader *r)
     m.source_fd = (int)plan_u32(r);
 
     bool bind = (m.flags & MS_BIND) != 0;
+    /* A kernel or a security module that does not have it makes the bind mount by its path, and says what is wrong with that. */
+    m.tree = !bind || m.source_fd >= 0 ? -1 : (int)syscall(SYS_open_tree, AT_FDCWD, m.source,
+                                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (m.flags & MS_REC ? AT_RECURSIVE : 0));
     /* A source that is missing is told before anything is made for it. */
     bool directory = !bind || source_is_directory(&m);
     bool tmpfs = strcmp(m.type, "tmpfs") == 0;
@@ -255,9 +288,10 @@ void stage_mount(struct plan_reader *r)
             mount_fail(&m, errno, "tmpcopyup: open");
     }
 
+    bool flags_wanted = (m.flags & ~(uint64_t)(MS_BIND | MS_REC | MS_REMOUNT)) || m.cleared;
+    bool flags_set = m.tree >= 0 && flags_wanted && set_tree_flags(&m);
     bind |= attach(&m, target, data);
-
-    bool bind_flags = bind && ((m.flags & ~(uint64_t)(MS_BIND | MS_REC | MS_REMOUNT)) || m.cleared);
+    bool bind_flags = bind && flags_wanted && !(flags_set && m.tree >= 0);
     bool recursive = m.rec_set || m.rec_clear;
     if (bind_flags || recursive || m.propagation.count || below >= 0) {
         /* The descriptor still names what is below the new mount; open its root. */
