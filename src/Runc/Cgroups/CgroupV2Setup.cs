@@ -22,7 +22,7 @@ internal static class CgroupV2Setup
         {
             Delegate(current, available);
             current += "/" + part;
-            ContainerCgroups.MakeDirectories(current, made, null);
+            CgroupDirectory.Make(current, made, null);
             RequireUsable(current, resources);
         }
     }

@@ -82,7 +82,7 @@ internal sealed class ContainerCgroups
         {
             if (missing.Contains(directory))
                 continue;
-            int count = Processes(directory, recursive: true).Count;
+            int count = CgroupDirectory.Processes(directory, recursive: true).Count;
             if (count > 0)
                 throw new RuncException($"container's cgroup is not empty: {count} process(es) found");
         }
@@ -135,7 +135,7 @@ internal sealed class ContainerCgroups
     }
 
     /// <summary>Makes the directory of a cgroup2 that is there beside v1 hierarchies; <see cref="Create"/> makes the others.</summary>
-    public void MakeV2() => MakeDirectories(_paths[""], Made, null);
+    public void MakeV2() => CgroupDirectory.Make(_paths[""], Made, null);
 
     /// <summary>Makes the directories and sets the limits.</summary>
     public void Create(ResourcesSpec? resources)
@@ -179,7 +179,7 @@ internal sealed class ContainerCgroups
     {
         try
         {
-            MakeDirectories(PathIn(hierarchy), Made, hierarchy.Has("cpuset") ? InheritCpuset : null);
+            CgroupDirectory.Make(PathIn(hierarchy), Made, hierarchy.Has("cpuset") ? CgroupDirectory.InheritCpuset : null);
         }
         catch (LinuxException e) when (MayDoWithout(e))
         {
@@ -303,7 +303,7 @@ internal sealed class ContainerCgroups
         foreach (string directory in Distinct())
         {
             if (Directory.Exists(directory))
-                return Processes(directory, recursive: true);
+                return CgroupDirectory.Processes(directory, recursive: true);
         }
         return [];
     }
@@ -409,7 +409,7 @@ internal sealed class ContainerCgroups
             int delay = 1;
             for (int tries = 0; ; tries++)
             {
-                Errno errno = leaf ? RemoveTree(Made[i]) : TryRemove(Made[i]);
+                Errno errno = leaf ? CgroupDirectory.RemoveTree(Made[i]) : CgroupDirectory.TryRemove(Made[i]);
                 if (errno == Errno.None)
                     break;
                 // A parent that was made on the way may have become another container's parent too.
@@ -461,121 +461,6 @@ internal sealed class ContainerCgroups
                 list.Add(path);
         }
         return list;
-    }
-
-    private static List<int> Processes(string directory, bool recursive)
-    {
-        var pids = new List<int>();
-        Collect(directory, recursive, pids);
-        return pids;
-    }
-
-    private static void Collect(string directory, bool recursive, List<int> pids)
-    {
-        string text;
-        try
-        {
-            text = Sys.ReadSmallText(directory + "/cgroup.procs");
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV or Errno.ENOTSUP)
-        {
-            return;
-        }
-        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
-        {
-            if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
-                pids.Add(pid);
-        }
-        if (!recursive)
-            return;
-        foreach (string child in Directory.EnumerateDirectories(directory))
-            Collect(child, recursive, pids);
-    }
-
-    private static Errno TryRemove(string directory)
-    {
-        try
-        {
-            Sys.Rmdir(directory);
-            return Errno.None;
-        }
-        catch (LinuxException e)
-        {
-            return e.Errno == Errno.ENOENT ? Errno.None : e.Errno;
-        }
-    }
-
-    private static Errno RemoveTree(string directory)
-    {
-        Errno errno = TryRemove(directory);
-        if (errno is Errno.None or not (Errno.EBUSY or Errno.ENOTEMPTY))
-            return errno;
-        try
-        {
-            foreach (string child in Directory.EnumerateDirectories(directory))
-            {
-                Errno inner = RemoveTree(child);
-                if (inner != Errno.None)
-                    return inner;
-            }
-        }
-        catch (DirectoryNotFoundException)
-        {
-            return Errno.None;
-        }
-        return TryRemove(directory);
-    }
-
-    /// <summary>Makes a directory and its missing parents, each told to <paramref name="made"/>.</summary>
-    internal static void MakeDirectories(string directory, List<string> made, Action<string>? afterEach)
-    {
-        for (int tries = 0; ; tries++)
-        {
-            try
-            {
-                Make(directory, made, afterEach);
-                return;
-            }
-            // A parent that was there a moment ago went with another container.
-            catch (LinuxException e) when (e.Errno == Errno.ENOENT && tries < 5)
-            {
-                continue;
-            }
-        }
-    }
-
-    private static void Make(string directory, List<string> made, Action<string>? afterEach)
-    {
-        try
-        {
-            Sys.Mkdir(directory, 0x1ed);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
-        {
-            return;
-        }
-        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
-        {
-            int slash = directory.LastIndexOf('/');
-            if (slash <= 0)
-                throw;
-            Make(directory[..slash], made, afterEach);
-            Sys.Mkdir(directory, 0x1ed);
-        }
-        made.Add(directory);
-        afterEach?.Invoke(directory);
-    }
-
-    // "A cpuset without cpus or mems takes no process": a new one starts with its parent's.
-    private static void InheritCpuset(string directory)
-    {
-        string parent = directory[..directory.LastIndexOf('/')];
-        foreach (string file in (ReadOnlySpan<string>)["cpuset.cpus", "cpuset.mems"])
-        {
-            string value = Sys.ReadSmallText($"{parent}/{file}").TrimEnd();
-            if (value.Length > 0)
-                Sys.WriteSmallFile($"{directory}/{file}", value);
-        }
     }
 
     private static void Write(string file, string value)
