@@ -55,6 +55,26 @@ public class MountTests
         Refused(bundle, "id-mapped mounts are only supported for bind-mounts");
     }
 
+    /// <summary>What is bound is mounted nosuid, nodev and noatime.</summary>
+    [Theory]
+    [InlineData("rw,nosuid,nodev,noatime")]
+    [InlineData("ro,noatime", "ro")]
+    [InlineData("ro,nosuid,noexec,relatime", "ro", "nosuid", "noexec", "relatime")]
+    [InlineData("rw,nodiratime,relatime", "nodiratime")]
+    [InlineData("rw", "strictatime")]
+    [InlineData("rw,noatime,nosymfollow", "nosymfollow")]
+    [InlineData("rw,nodev,noatime,nodiratime", "nodev", "noatime", "nodiratime")]
+    [InlineData("rw,noatime", "suid", "dev")]
+    public void ABindMountHasTheOptionsThatItIsGiven(string expected, params string[] options)
+    {
+        using Bundle bundle = new();
+        string source = bundle.Dir.File("marked");
+        Directory.CreateDirectory(source);
+        new Command("mount", "-t", "tmpfs", "-o", "nosuid,nodev,noatime", "tmpfs", source).Run().Succeeded();
+        bundle.Mount(source, "/tree", "bind", ["bind", .. options]);
+        Assert.Equal(expected + "\n", bundle.Shell("awk '$5 == \"/tree\" { print $6 }' /proc/self/mountinfo").Run().Succeeded().Output);
+    }
+
     [Theory]
     [InlineData("rro", "ro", "touch /tree/below/x")]
     [InlineData("rnosuid", "nosuid", null)]

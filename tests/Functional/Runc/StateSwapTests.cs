@@ -16,14 +16,17 @@ public sealed class StateSwapTests
         using Bundle bundle = Container(maker, out Func<string[], CommandResult> other);
         bundle.Process["rlimits"] = new JsonArray(new JsonObject { ["type"] = "RLIMIT_NOFILE", ["soft"] = 77, ["hard"] = 99 });
         bundle.Linux["resources"]!["pids"] = new JsonObject { ["limit"] = 40 };
-        bundle.Spec["annotations"] = new JsonObject { ["org.example"] = "a=b" };
+        bundle.Spec["annotations"] = new JsonObject { ["org.example"] = "a=b <&\u2028é>" };
         string stopped = bundle.Dir.File("stopped");
         bundle.Spec["hooks"] = new JsonObject { ["poststop"] = new JsonArray(new JsonObject { ["path"] = "/bin/sh", ["args"] = new JsonArray("sh", "-c", $"cat >{stopped}") }) };
         bundle.Args("sleep", "1000").Start();
         int pid = bundle.Pid();
 
-        JsonNode state = JsonNode.Parse(other(["state", "c"]).Succeeded().Output)!;
-        Assert.Equal((pid, "running", bundle.Dir.Path, bundle.Rootfs("").TrimEnd('/'), "a=b"),
+        string text = other(["state", "c"]).Succeeded().Output;
+        // As Go's encoder writes it.
+        Assert.Contains("\"a=b \\u003c\\u0026\\u2028é\\u003e\"", text);
+        JsonNode state = JsonNode.Parse(text)!;
+        Assert.Equal((pid, "running", bundle.Dir.Path, bundle.Rootfs("").TrimEnd('/'), "a=b <&\u2028é>"),
             ((int)state["pid"]!, (string)state["status"]!, (string)state["bundle"]!, (string)state["rootfs"]!, (string)state["annotations"]!["org.example"]!));
         Assert.Equal(["c"], other(["list", "-q"]).Succeeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal("", other(["list", "-q"]).Error);
