@@ -156,7 +156,7 @@ _Noreturn static void wait_for_plan(const sigset_t *mask)
  * The kernel often leaves a new process on the processor of its parent, which keeps that busy for a millisecond: for an idle virtual processor
  * looks taken to it (available_idle_cpu). So it gets all processors but this one; every plan gives it its own (OP_AFFINITY).
  */
-static void move_elsewhere(pid_t pid)
+void move_elsewhere(pid_t pid)
 {
     cpu_set_t set;
     int here = sched_getcpu();

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "plan.h"
 
@@ -19,6 +20,9 @@ struct early_guess {
 
 /* Reads the role's arguments, argv[0] being its first flag. Whatever it does not know makes it EARLY_NOTHING. */
 struct early_guess early_guess(int argc, char **argv);
+
+/* Lets a new process begin on another processor than ours; its plan gives it all of them (OP_AFFINITY). */
+void move_elsewhere(pid_t pid);
 
 /* The CLONE_NEW* of the namespaces that a config.json makes; 0 where it is not plain to see. */
 uint64_t early_namespaces(const char *json, size_t size);

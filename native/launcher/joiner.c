@@ -23,6 +23,7 @@
 
 #include "aot.h"
 #include "child.h"
+#include "early.h"
 #include "joiner.h"
 
 enum { MAX_FDS = 250 }; /* SCM_MAX_FD is 253 */
@@ -48,16 +49,7 @@ static struct {
     int file;
     char number[12];
     char *argv[3];
-    char stack[16 * 1024] __attribute__((aligned(16)));
 } start;
-
-/* In our memory, on its own stack, while we stand still. */
-static int become_joiner(void *unused)
-{
-    (void)unused;
-    syscall(SYS_execveat, start.file, "", start.argv, environ, AT_EMPTY_PATH);
-    _exit(127);
-}
 
 bool joiner_start(void)
 {
@@ -77,8 +69,15 @@ bool joiner_start(void)
         snprintf(start.number, sizeof start.number, "%d", pair[1]);
         start.argv[0] = AOT_JOINER_NAME;
         start.argv[1] = start.number;
-        /* Not beside it: as long as the memory is shared, the membarrier(2) that the managed runtime begins with takes milliseconds. */
-        pid = clone(become_joiner, start.stack + sizeof start.stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+        /* A copy of our few pages, beside us: to wait until it has executed the file would take longer. */
+        struct clone_args args = { .exit_signal = SIGCHLD };
+        pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0) {
+            syscall(SYS_execveat, start.file, "", start.argv, environ, AT_EMPTY_PATH);
+            _exit(127);
+        }
+        if (pid > 0)
+            move_elsewhere(pid);
     }
     close(start.file);
     close(pair[1]);
