@@ -178,11 +178,16 @@ public sealed class RobustnessTests
         (byte[] request, Func<TransportConnection, Task> serve) = await ConversationAsync(protocol);
         await VanishAsync(20); // whatever is made once, pools that fill included
         int descriptors = Descriptors();
-        long before = Settled();
-        await VanishAsync(20);
-        long left = Settled() - before;
         // Pools keep something; a connection that stays would be thousands of bytes of each.
-        Assert.InRange(left, long.MinValue, (256 * 1024) + (20 * request.Length * 64));
+        long allowed = (256 * 1024) + (20 * request.Length * 64), left = long.MaxValue;
+        // What other tests took meanwhile they took once; what a connection leaves it leaves each time.
+        for (int attempt = 0; attempt < 5 && left > allowed; attempt++)
+        {
+            long before = Settled();
+            await VanishAsync(20);
+            left = Settled() - before;
+        }
+        Assert.InRange(left, long.MinValue, allowed);
         Assert.InRange(Descriptors(), 0, descriptors + 5);
 
         async Task VanishAsync(int rounds)
