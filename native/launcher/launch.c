@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -300,8 +301,12 @@ AOT_EXPORT int aot_report_receive(int socket, void *report, size_t size)
     struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room };
     ssize_t n;
     TRACE("wait for init");
-    while ((n = recvmsg(socket, &message, 0)) < 0 && errno == EINTR)
-        ;
+    bool reset = false;
+    /*
+     * A child that ends with an answer of ours unread resets the connection, which is told once, before what it has said: that is still there.
+     */
+    while ((n = recvmsg(socket, &message, 0)) < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)))
+        reset |= errno == ECONNRESET;
     struct report *known = report;
     TRACE("init: %s", n >= (ssize_t)sizeof *known ? trace_sync(known->kind) : "executes its program");
     struct cmsghdr *c = n >= (ssize_t)sizeof *known ? CMSG_FIRSTHDR(&message) : NULL;
@@ -310,7 +315,6 @@ AOT_EXPORT int aot_report_receive(int socket, void *report, size_t size)
         memcpy(&sender, CMSG_DATA(c), sizeof sender);
         known->value = (uint32_t)sender.pid;
     }
-    /* A child that was killed with our answer unread resets the connection: the same as closing it. */
     return n >= 0 ? (int)n : errno == ECONNRESET ? 0 : -errno;
 }
 

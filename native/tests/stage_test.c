@@ -13,6 +13,7 @@
 #include "builder.h"
 #include "harness.h"
 
+int aot_report_receive(int socket, void *report, size_t size);
 int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const char **why);
 
 static struct builder b;
@@ -87,6 +88,19 @@ static void bad_plan(void)
     CHECK(pid == -1 && why != NULL, "pid %d", pid);
     close(pair[0]);
     close(pair[1]);
+}
+
+static void last_words(void)
+{
+    start_plan("what a child says before it ends is heard, though it leaves an answer unread");
+    struct report said = { .kind = SYNC_ERROR, .text = "last words" }, heard = { 0 };
+    CHECK(send(pair[1], &said, sizeof said, 0) == sizeof said && send(pair[0], "", 1, 0) == 1, "send: %d", errno);
+    close(pair[1]);
+    int n = aot_report_receive(pair[0], &heard, sizeof heard);
+    CHECK(n == (int)sizeof heard && strcmp(heard.text, "last words") == 0, "%d bytes: \"%s\"", n, heard.text);
+    n = aot_report_receive(pair[0], &heard, sizeof heard);
+    CHECK(n == 0, "%d at its end", n);
+    close(pair[0]);
 }
 
 static void executes(void)
@@ -372,6 +386,7 @@ void test_stages(void)
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
 
     bad_plan();
+    last_words();
     executes();
     namespaces();
     rootfs();

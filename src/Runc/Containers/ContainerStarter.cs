@@ -275,7 +275,9 @@ internal sealed class ContainerStarter
     private void MakeEarlyCgroups(LaunchSession session)
     {
         _late = _unit is null && _cgroups!.HasV1 && _options.Restore is null && !_options.RootlessCgroups
-            && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs);
+            && !InitPlan.HasNamespace(_linux, "user") && !_cgroups.IsBelow(_state!.Rootfs)
+            // Answers have no names: that the cgroups are there must not come before the one to an earlier question.
+            && _linux.NetDevices is not { Count: > 0 };
         if (_options.NoCgroups || (_late && !_cgroups!.HasV2))
             return;
         StateStore.Save(_directory, _state!, ConfigForm.None);

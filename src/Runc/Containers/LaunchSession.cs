@@ -47,7 +47,7 @@ internal sealed class LaunchSession : IDisposable
 
     /// <summary>Launches the plan's process.</summary>
     /// <param name="plan">What it is to do.</param>
-    /// <param name="meanwhile">What is done while it takes its plan; the process does not go away where this fails.</param>
+    /// <param name="meanwhile">What is done while it takes its plan. Where this fails the process is there all the same, for <see cref="Kill"/>.</param>
     public void Start(PlanWriter plan, Action? meanwhile = null)
     {
         ReadOnlySpan<byte> blob = plan.Finish();

@@ -36,10 +36,10 @@ internal sealed class PlanWriter
         return U32((uint)op).U32(0);
     }
 
-    /// <summary>A record of <paramref name="op"/> that waits for the parent, or only tells it.</summary>
+    /// <summary>A record that tells the parent, and may wait for its answer; enum sync_wait.</summary>
     public void Sync(SyncKind kind, bool wait) => Op(PlanOp.Sync).U32((uint)kind).U32(wait ? 1u : 0);
 
-    /// <summary>A record of <paramref name="op"/> that waits for the parent, which says by itself when it is done.</summary>
+    /// <summary>A record that waits for the parent, which says by itself when it is done (SYNC_WAIT_UNASKED).</summary>
     public void Await(SyncKind kind) => Op(PlanOp.Sync).U32((uint)kind).U32(2);
 
     public PlanWriter U32(uint value)
