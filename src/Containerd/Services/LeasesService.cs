@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AotRuntime.Linux;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Leases;
 using AotRuntime.Storage;
@@ -24,7 +24,7 @@ internal sealed class LeasesService(MetadataStore metadata, GarbageCollector col
         string ns = CallScope.Namespace(context);
         Lease lease = new()
         {
-            Id = request.Id.Length > 0 ? request.Id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+            Id = request.Id.Length > 0 ? request.Id : RandomSource.Hex(16),
             CreatedAt = Labels.Now(),
         };
         Labels.Replace(lease.Labels, request.Labels);

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AotRuntime.Linux;
 
 namespace AotRuntime.Dockerd.Containers;
 
@@ -34,7 +34,7 @@ internal static class NameGenerator
     {
         while (true)
         {
-            string id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+            string id = RandomSource.Hex(32);
             if (id.AsSpan(0, 12).IndexOfAnyExceptInRange('0', '9') >= 0)
                 return id;
         }
@@ -43,8 +43,8 @@ internal static class NameGenerator
     /// <summary>A new name, <c>adjective_surname</c>; later attempts get a digit.</summary>
     public static string NewName(int attempt)
     {
-        string name = $"{s_moods[RandomNumberGenerator.GetInt32(s_moods.Length)]}_{s_people[RandomNumberGenerator.GetInt32(s_people.Length)]}";
-        return attempt == 0 ? name : name + RandomNumberGenerator.GetInt32(10).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        string name = $"{s_moods[RandomSource.Below(s_moods.Length)]}_{s_people[RandomSource.Below(s_people.Length)]}";
+        return attempt == 0 ? name : name + RandomSource.Below(10).ToString(System.Globalization.CultureInfo.InvariantCulture);
     }
 
     /// <summary>Whether a client may give a container this name.</summary>

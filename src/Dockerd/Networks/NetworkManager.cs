@@ -261,7 +261,7 @@ public sealed partial class NetworkManager : INetworkManager, IDisposable
 
     private string IdOf(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{_options.EngineId}/network/{name}")));
 
-    private static string NewId() => RandomNumberGenerator.GetHexString(64, lowercase: true);
+    private static string NewId() => RandomSource.Hex(32);
 
     /// <summary>The address that was asked for, or 02:42 (locally administered) and the IPv4 address.</summary>
     private static byte[] Mac(string? wanted, IPAddress address)

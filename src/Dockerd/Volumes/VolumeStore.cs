@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AotRuntime.Dockerd.Api;
@@ -56,7 +55,7 @@ public sealed partial class VolumeStore : IVolumeStore
         string name = request.Name;
         if (name.Length == 0)
         {
-            name = RandomNumberGenerator.GetHexString(64, lowercase: true);
+            name = RandomSource.Hex(32);
             labels[AnonymousLabel] = "";
         }
         CheckName(name);
