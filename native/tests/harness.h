@@ -24,5 +24,6 @@ void test_stages(void);
 void test_early(void);
 void test_paths(void);
 void test_spawn(void);
+void test_sha2(void);
 
 #endif

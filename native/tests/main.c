@@ -20,6 +20,7 @@ int main(int argc, char **argv)
     test_plans();
     test_paths();
     test_spawn();
+    test_sha2();
     test_stages();
     test_early();
     printf("%d passed, %d failed\n", tests_passed, tests_failed);

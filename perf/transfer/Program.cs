@@ -3,13 +3,15 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
+using AotRuntime.Digests;
 using AotRuntime.Http;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Content;
 using Google.Protobuf;
 
 // transfer serve GRPC-SOCKET HTTP-SOCKET: counts what is uploaded (Content.Write of one stream), and answers GET /BYTES with that many.
-// transfer upload GRPC-SOCKET BYTES; transfer download HTTP-SOCKET BYTES; transfer hash BYTES.
+// transfer upload GRPC-SOCKET BYTES; transfer download HTTP-SOCKET BYTES;
+// transfer hash BYTES: the product's own SHA-256; transfer reference BYTES: the framework's.
 // Each prints "GiB/s  resident-KiB-after-an-eighth  resident-KiB-at-the-end"; an upload adds the last two of the server.
 const int PieceBytes = 256 * 1024;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -31,17 +33,33 @@ switch (args[0])
         await DownloadAsync(args[1]);
         return 0;
     case "hash":
-        using (IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256))
-        {
-            Stopwatch watch = Stopwatch.StartNew();
-            for (long done = 0; done < bytes; done += PieceBytes)
-                hash.AppendData(piece);
-            hash.GetCurrentHash();
-            Print(watch, Resident(), Resident());
-        }
+        HashPieces();
+        return 0;
+    case "reference":
+        HashPiecesByTheFramework();
         return 0;
     default:
         return 2;
+}
+
+void HashPieces()
+{
+    Sha2Hash hash = new(Sha2Algorithm.Sha256);
+    Stopwatch watch = Stopwatch.StartNew();
+    for (long done = 0; done < bytes; done += PieceBytes)
+        hash.Append(piece);
+    hash.CurrentHex();
+    Print(watch, Resident(), Resident());
+}
+
+void HashPiecesByTheFramework()
+{
+    using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    Stopwatch watch = Stopwatch.StartNew();
+    for (long done = 0; done < bytes; done += PieceBytes)
+        hash.AppendData(piece);
+    hash.GetCurrentHash();
+    Print(watch, Resident(), Resident());
 }
 
 async Task UploadAsync(string socket)
@@ -88,7 +106,7 @@ async ValueTask SendAsync(HttpExchange exchange)
 async Task DownloadAsync(string socket)
 {
     await using AotRuntime.Http.HttpClient client = new(HttpEndpoint.Unix(socket));
-    using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    Sha2Hash hash = new(Sha2Algorithm.Sha256);
     Stopwatch watch = Stopwatch.StartNew();
     await using HttpResponse response = await client.SendAsync(new HttpRequest { Target = $"/{bytes}" });
     long early = 0, sum = 0;
@@ -96,7 +114,7 @@ async Task DownloadAsync(string socket)
     {
         ReadResult read = await response.Body.ReadAsync();
         foreach (ReadOnlyMemory<byte> segment in read.Buffer)
-            hash.AppendData(segment.Span);
+            hash.Append(segment.Span);
         sum += read.Buffer.Length;
         response.Body.AdvanceTo(read.Buffer.End);
         if (early == 0 && sum >= bytes / 8)
@@ -104,7 +122,7 @@ async Task DownloadAsync(string socket)
         if (read.IsCompleted)
             break;
     }
-    hash.GetCurrentHash();
+    hash.CurrentHex();
     if (sum != bytes)
         throw new InvalidOperationException($"{sum} of {bytes} bytes arrived");
     Print(watch, early, Resident());

@@ -2,7 +2,7 @@
 # deps.sh [build|vm]: install the Debian packages that building (and, without "build", testing) needs and that are missing; "vm": what the tests in a
 # virtual machine need.
 set -eu
-build="gcc make libc6-dev zlib1g-dev libsqlite3-dev libseccomp-dev tar gzip iproute2 util-linux procps"
+build="gcc make libc6-dev zlib1g-dev libsqlite3-dev libseccomp-dev libssl-dev tar gzip iproute2 util-linux procps"
 tests="busybox-static curl psmisc strace skopeo containerd runc crun podman criu containernetworking-plugins nftables ca-certificates libcap2-bin attr uidmap python3-grpcio python3-httpx python3-h2 nghttp2-client"
 vm="qemu-system-x86 busybox-static jq runc systemd dbus"
 case ${1:-} in build) tests="" ;; vm) build="" tests=$vm ;; esac

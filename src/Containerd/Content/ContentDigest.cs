@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AotRuntime.Digests;
 using AotRuntime.Rpc;
 
 namespace AotRuntime.Containerd;
@@ -30,10 +30,10 @@ internal static class ContentDigest
     }
 
     /// <summary>The algorithm of a valid digest; SHA-256 where the digest is not known yet.</summary>
-    public static HashAlgorithmName Algorithm(string digest) =>
-        digest.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512
-        : digest.StartsWith("sha384:", StringComparison.Ordinal) ? HashAlgorithmName.SHA384
-        : HashAlgorithmName.SHA256;
+    public static Sha2Algorithm Algorithm(string digest) =>
+        digest.StartsWith("sha512:", StringComparison.Ordinal) ? Sha2Algorithm.Sha512
+        : digest.StartsWith("sha384:", StringComparison.Ordinal) ? Sha2Algorithm.Sha384
+        : Sha2Algorithm.Sha256;
 
     /// <summary>Checks a digest that came with a request.</summary>
     public static void Check(string digest)

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
+using AotRuntime.Digests;
 using AotRuntime.Json;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -62,9 +62,9 @@ internal sealed class ContentStore
     /// <summary>Whether a blob is what its name says. Reads all of it.</summary>
     public bool Verify(string digest)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(ContentDigest.Algorithm(digest));
+        Sha2Hash hash = new(ContentDigest.Algorithm(digest));
         HashFile(BlobPath(digest), hash);
-        return digest.EndsWith($":{Convert.ToHexStringLower(hash.GetHashAndReset())}", StringComparison.Ordinal);
+        return digest.EndsWith($":{hash.CurrentHex()}", StringComparison.Ordinal);
     }
 
     /// <summary>Removes a blob that no record names; the caller holds <see cref="Placing"/> for writing.</summary>
@@ -86,7 +86,7 @@ internal sealed class ContentStore
 
     /// <summary>Begins a write, or goes on with one that was broken off.</summary>
     /// <exception cref="Rpc.RpcException">Unavailable: someone else is writing under this key.</exception>
-    public ContentWriter OpenWriter(string key, long total, HashAlgorithmName algorithm)
+    public ContentWriter OpenWriter(string key, long total, Sha2Algorithm algorithm)
     {
         lock (_opening)
         {
@@ -152,13 +152,13 @@ internal sealed class ContentStore
     }
 
     private string IngestPath(string key) =>
-        Path.Combine(_root, "ingest", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))));
+        Path.Combine(_root, "ingest", Sha2.Hex(Sha2Algorithm.Sha256, Encoding.UTF8.GetBytes(key)));
 
-    private ContentWriter Resume(string key, long total, HashAlgorithmName algorithm)
+    private ContentWriter Resume(string key, long total, Sha2Algorithm algorithm)
     {
         string folder = IngestPath(key);
         string data = Path.Combine(folder, "data");
-        IncrementalHash hash = IncrementalHash.CreateHash(algorithm);
+        Sha2Hash hash = new(algorithm);
         DateTime started = DateTime.UtcNow;
         DateTime updated = started;
         long offset = 0;
@@ -184,16 +184,16 @@ internal sealed class ContentStore
         }
 
         SafeFileHandle handle = File.OpenHandle(data, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        return new ContentWriter(this, key, folder, handle, hash, algorithm, offset, total, started, updated);
+        return new ContentWriter(this, key, folder, handle, hash, offset, total, started, updated);
     }
 
-    private static long HashFile(string path, IncrementalHash hash)
+    private static long HashFile(string path, Sha2Hash hash)
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         byte[] buffer = new byte[1 << 20];
         long length = 0;
         for (int n; (n = file.Read(buffer)) > 0; length += n)
-            hash.AppendData(buffer, 0, n);
+            hash.Append(buffer.AsSpan(0, n));
         return length;
     }
 

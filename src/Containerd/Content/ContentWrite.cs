@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AotRuntime.Digests;
 
 namespace AotRuntime.Containerd;
 
@@ -11,13 +11,13 @@ internal sealed class ContentWrite : IDisposable
     private readonly ContentStore _store;
     private readonly string _key;
     private readonly long _total;
-    private readonly HashAlgorithmName _algorithm;
+    private readonly Sha2Algorithm _algorithm;
     private readonly string? _sharedDigest;
     private readonly long _sharedSize;
     private readonly DateTime _openedAt = DateTime.UtcNow;
     private ContentWriter? _writer;
 
-    public ContentWrite(ContentStore store, string key, long total, HashAlgorithmName algorithm, string? sharedDigest, long sharedSize)
+    public ContentWrite(ContentStore store, string key, long total, Sha2Algorithm algorithm, string? sharedDigest, long sharedSize)
     {
         _store = store;
         _key = key;

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AotRuntime.Digests;
 using AotRuntime.Rpc;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,13 +9,12 @@ internal sealed class ContentWriter : IDisposable
 {
     private readonly ContentStore _store;
     private readonly string _folder;
-    private readonly HashAlgorithmName _algorithm;
+    private readonly Sha2Hash _hash;
     private readonly bool _resumed;
     private SafeFileHandle? _data;
-    private IncrementalHash _hash;
 
     internal ContentWriter(
-        ContentStore store, string key, string folder, SafeFileHandle data, IncrementalHash hash, HashAlgorithmName algorithm,
+        ContentStore store, string key, string folder, SafeFileHandle data, Sha2Hash hash,
         long offset, long total, DateTime startedAt, DateTime updatedAt)
     {
         _store = store;
@@ -23,7 +22,6 @@ internal sealed class ContentWriter : IDisposable
         _folder = folder;
         _data = data;
         _hash = hash;
-        _algorithm = algorithm;
         Offset = offset;
         _resumed = offset > 0;
         Total = total;
@@ -44,14 +42,14 @@ internal sealed class ContentWriter : IDisposable
     public DateTime UpdatedAt { get; private set; }
 
     /// <summary>The digest of what is written so far.</summary>
-    public string Digest => $"{_algorithm.Name!.ToLowerInvariant()}:{Convert.ToHexStringLower(_hash.GetCurrentHash())}";
+    public string Digest => $"{_hash.Algorithm.Name()}:{_hash.CurrentHex()}";
 
     private SafeFileHandle Data => _data ?? throw ContainerdError.FailedPrecondition("cannot commit on closed writer");
 
     public void Write(ReadOnlySpan<byte> bytes)
     {
         RandomAccess.Write(Data, bytes, Offset);
-        _hash.AppendData(bytes);
+        _hash.Append(bytes);
         Offset += bytes.Length;
         UpdatedAt = DateTime.UtcNow;
     }
@@ -60,8 +58,7 @@ internal sealed class ContentWriter : IDisposable
     public void Truncate()
     {
         RandomAccess.SetLength(Data, 0);
-        _hash.Dispose();
-        _hash = IncrementalHash.CreateHash(_algorithm);
+        _hash.Reset();
         Offset = 0;
     }
 
@@ -115,7 +112,6 @@ internal sealed class ContentWriter : IDisposable
     {
         _data?.Dispose();
         _data = null;
-        _hash.Dispose();
         _store.Release(Key);
     }
 }

@@ -1,13 +1,13 @@
-using System.Security.Cryptography;
+using AotRuntime.Digests;
 
 namespace AotRuntime.Containerd.Diffs;
 
 /// <summary>Passes bytes on to <paramref name="inner"/>, which it closes, and hashes them on the way.</summary>
-internal sealed class HashedStream(Stream inner, IncrementalHash hash) : WriteOnlyStream
+internal sealed class HashedStream(Stream inner, Sha2Hash hash) : WriteOnlyStream
 {
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        hash.AppendData(buffer);
+        hash.Append(buffer);
         inner.Write(buffer);
     }
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Content;
 using AotRuntime.Rpc.Containerd.Events;

@@ -1,7 +1,7 @@
 using System.IO.Compression;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 using AotRuntime.Containerd.Diffs;
+using AotRuntime.Digests;
 using AotRuntime.Images;
 using AotRuntime.Linux;
 using AotRuntime.Rpc;
@@ -81,7 +81,7 @@ internal sealed partial class DiffService(ContentService contents, ContentStore 
         {
             OciDescriptor made = await contents.WriteBlobAsync(ns, CallScope.Lease(context), reference, async (content, labels) =>
             {
-                using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+                Sha2Hash hash = new(Sha2Algorithm.Sha256);
                 Stream compressed = gzip ? new GZipStream(content, CompressionLevel.Optimal, leaveOpen: true) : content;
                 await using (HashedStream tar = new(compressed, hash))
                     await new LayerArchiver(PipeWriter.Create(tar, new StreamPipeWriterOptions(leaveOpen: true)), latest, context.Cancelled)
@@ -89,7 +89,7 @@ internal sealed partial class DiffService(ContentService contents, ContentStore 
                 foreach (KeyValuePair<string, string> label in request.Labels)
                     labels[label.Key] = label.Value;
                 if (gzip)
-                    labels["containerd.io/uncompressed"] = $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+                    labels["containerd.io/uncompressed"] = $"sha256:{hash.CurrentHex()}";
             }).ConfigureAwait(false);
             made.MediaType = mediaType;
             return new DiffResponse { Diff = made };

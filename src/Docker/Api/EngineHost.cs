@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using AotRuntime.Digests;
 using AotRuntime.Docker.CommandLine;
 using AotRuntime.Http;
 
@@ -53,7 +54,7 @@ public sealed record EngineHost(string Url, HttpEndpoint Endpoint, string Contex
     // Contexts live in folders named by the digest of their names.
     private static string HostOfContext(string config, string name)
     {
-        string digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+        string digest = Sha2.Hex(Sha2Algorithm.Sha256, Encoding.UTF8.GetBytes(name));
         string path = Path.Combine(config, "contexts", "meta", digest, "meta.json");
         try
         {

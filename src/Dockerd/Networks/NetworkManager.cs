@@ -1,6 +1,6 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
+using AotRuntime.Digests;
 using AotRuntime.Dockerd.Api;
 using AotRuntime.EngineApi;
 using AotRuntime.Linux;
@@ -259,7 +259,7 @@ public sealed partial class NetworkManager : INetworkManager, IDisposable
         Driver = name == "none" ? "null" : name,
     };
 
-    private string IdOf(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{_options.EngineId}/network/{name}")));
+    private string IdOf(string name) => Sha2.Hex(Sha2Algorithm.Sha256, Encoding.UTF8.GetBytes($"{_options.EngineId}/network/{name}"));
 
     private static string NewId() => RandomSource.Hex(32);
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Security.Cryptography;
 using System.Text.Json;
+using AotRuntime.Digests;
 using AotRuntime.Json;
 
 namespace AotRuntime.Images;
@@ -26,26 +26,18 @@ public readonly struct Digest : IEquatable<Digest>
     public string Short => _value is null ? "" : _value.Substring(7, 12);
 
     /// <summary>The hash that makes such digests.</summary>
-    public HashAlgorithmName HashName => Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
+    public Sha2Algorithm HashAlgorithm => Algorithm == "sha512" ? Sha2Algorithm.Sha512 : Sha2Algorithm.Sha256;
 
     /// <summary>The SHA-256 of <paramref name="data"/>.</summary>
-    public static Digest Sha256(ReadOnlySpan<byte> data)
-    {
-        Span<byte> hash = stackalloc byte[32];
-        SHA256.HashData(data, hash);
-        return FromSha256(hash);
-    }
-
-    /// <summary>A digest from a finished SHA-256.</summary>
-    public static Digest FromSha256(ReadOnlySpan<byte> hash) => new("sha256:" + Convert.ToHexStringLower(hash));
+    public static Digest Sha256(ReadOnlySpan<byte> data) => Of(Sha2Algorithm.Sha256, data);
 
     /// <summary>The digest of <paramref name="data"/> by the algorithm of this one.</summary>
-    public Digest OfSameAlgorithm(ReadOnlySpan<byte> data) =>
-        Algorithm == "sha512" ? new("sha512:" + Convert.ToHexStringLower(SHA512.HashData(data))) : Sha256(data);
+    public Digest OfSameAlgorithm(ReadOnlySpan<byte> data) => Of(HashAlgorithm, data);
 
-    /// <summary>A digest from the finished hash of an algorithm that <see cref="HashName"/> gave.</summary>
-    public static Digest FromHash(HashAlgorithmName name, ReadOnlySpan<byte> hash) =>
-        new((name == HashAlgorithmName.SHA512 ? "sha512:" : "sha256:") + Convert.ToHexStringLower(hash));
+    /// <summary>The digest of what was appended to <paramref name="hash"/>, a SHA-256 or SHA-512.</summary>
+    public static Digest Of(Sha2Hash hash) => new($"{hash.Algorithm.Name()}:{hash.CurrentHex()}");
+
+    private static Digest Of(Sha2Algorithm algorithm, ReadOnlySpan<byte> data) => new($"{algorithm.Name()}:{Sha2.Hex(algorithm, data)}");
 
     /// <summary>Reads a digest.</summary>
     /// <exception cref="FormatException">Not a digest; the text is go-digest's.</exception>

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 using System.Text.Json;
+using AotRuntime.Digests;
 using AotRuntime.Http;
 using AotRuntime.Json;
 
@@ -187,7 +187,7 @@ public sealed class RegistryClient : IAsyncDisposable
     /// <exception cref="RegistryException">It can't be had, or is not what the descriptor says.</exception>
     public async ValueTask CopyBlobAsync(Descriptor descriptor, BlobSink sink, CancellationToken cancellationToken = default)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(descriptor.Digest.HashName);
+        Sha2Hash hash = new(descriptor.Digest.HashAlgorithm);
         long done = 0;
         for (int attempt = 1; ; attempt++)
         {
@@ -220,7 +220,7 @@ public sealed class RegistryClient : IAsyncDisposable
                             continue;
                         if (data.Length > descriptor.Size - done)
                             throw Corrupt($"filesystem layer verification failed for digest {descriptor.Digest}");
-                        hash.AppendData(data.Span);
+                        hash.Append(data.Span);
                         done += data.Length;
                         await sink(data, cancellationToken).ConfigureAwait(false);
                     }
@@ -230,7 +230,7 @@ public sealed class RegistryClient : IAsyncDisposable
                 }
                 if (done == descriptor.Size)
                 {
-                    if (Digest.FromHash(descriptor.Digest.HashName, hash.GetHashAndReset()) != descriptor.Digest)
+                    if (Digest.Of(hash) != descriptor.Digest)
                         throw Corrupt($"filesystem layer verification failed for digest {descriptor.Digest}");
                     return;
                 }

@@ -1,5 +1,5 @@
 using System.IO.Pipelines;
-using System.Security.Cryptography;
+using AotRuntime.Digests;
 using AotRuntime.Images.Tar;
 
 namespace AotRuntime.Images;
@@ -86,13 +86,13 @@ public static class LayerUnpacker
     {
         try
         {
-            using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            Sha2Hash hash = new(Sha2Algorithm.Sha256);
             long tarSize = 0;
             ReadOnlyMemory<byte> NextBlock()
             {
                 stop.ThrowIfCancellationRequested();
                 ReadOnlyMemory<byte> block = queue.Take();
-                hash.AppendData(block.Span);
+                hash.Append(block.Span);
                 tarSize += block.Length;
                 return block;
             }
@@ -113,7 +113,7 @@ public static class LayerUnpacker
             {
             }
             applier.Finish();
-            return new UnpackResult(Digest.FromSha256(hash.GetHashAndReset()), size, tarSize, entries);
+            return new UnpackResult(Digest.Of(hash), size, tarSize, entries);
         }
         finally
         {

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text;
+using AotRuntime.Digests;
 using AotRuntime.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -15,7 +15,7 @@ internal static class ShimSocket
     public static string PathFor(string folder, string containerdAddress, string ns, string group)
     {
         string joined = string.Join('/', containerdAddress.TrimEnd('/'), ns, group);
-        return $"{folder}/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(joined)))}";
+        return $"{folder}/{Sha2.Hex(Sha2Algorithm.Sha256, Encoding.UTF8.GetBytes(joined))}";
     }
 
     /// <summary>Listens; null where another shim does already, which then serves this container too.</summary>
