@@ -25,5 +25,6 @@ void test_early(void);
 void test_paths(void);
 void test_spawn(void);
 void test_sha2(void);
+void test_tls_commands(void);
 
 #endif

@@ -21,6 +21,7 @@ int main(int argc, char **argv)
     test_paths();
     test_spawn();
     test_sha2();
+    test_tls_commands();
     test_stages();
     test_early();
     printf("%d passed, %d failed\n", tests_passed, tests_failed);

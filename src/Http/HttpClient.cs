@@ -182,10 +182,6 @@ public sealed class HttpClient : IAsyncDisposable
                 connection = await TlsConnection.ConnectAsync(connection, tls, _endpoint.Host, timeout.Token).ConfigureAwait(false);
             return connection;
         }
-        catch (IOException e) when (_endpoint.Proxy is not null && e is not HttpProtocolException && !e.Message.StartsWith("proxyconnect", StringComparison.Ordinal) && !e.Message.StartsWith("tls:", StringComparison.Ordinal))
-        {
-            throw new IOException($"proxyconnect tcp: {e.Message}", e);
-        }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             string address = _endpoint.UnixPath is { } path ? $"unix {path}" : $"tcp {Transport.HostPort(_endpoint.Host, _endpoint.Port)}";
@@ -195,19 +191,22 @@ public sealed class HttpClient : IAsyncDisposable
 
     private async ValueTask<TransportConnection> ConnectProxyAsync(HttpProxy proxy, CancellationToken cancellationToken)
     {
-        TransportConnection connection = await Transport.ConnectTcpAsync(proxy.Host, proxy.Port, cancellationToken).ConfigureAwait(false);
+        TransportConnection? connection = null;
         try
         {
+            connection = await Transport.ConnectTcpAsync(proxy.Host, proxy.Port, cancellationToken).ConfigureAwait(false);
             if (proxy.Tls)
                 connection = await TlsConnection.ConnectAsync(connection, new(), proxy.Host, cancellationToken).ConfigureAwait(false);
             if (_endpoint.Tls is not null)
                 await ProxyTunnel.OpenAsync(connection, Transport.HostPort(_endpoint.Host, _endpoint.Port), proxy.Authorization, _options, cancellationToken).ConfigureAwait(false);
             return connection;
         }
-        catch
+        catch (Exception e)
         {
-            connection.Abort();
-            throw;
+            connection?.Abort();
+            if (e is not IOException || e is HttpProtocolException || e.Message.StartsWith("proxyconnect", StringComparison.Ordinal))
+                throw;
+            throw new IOException($"proxyconnect tcp: {e.Message}", e);
         }
     }
 }

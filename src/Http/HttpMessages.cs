@@ -15,7 +15,7 @@ public sealed record HttpEndpoint
     public int Port { get; init; } = 80;
 
     /// <summary>TLS settings; null for plain text.</summary>
-    public System.Net.Security.SslClientAuthenticationOptions? Tls { get; init; }
+    public TlsSettings? Tls { get; init; }
 
     /// <summary>The proxy on the way; null for none.</summary>
     public HttpProxy? Proxy { get; init; }

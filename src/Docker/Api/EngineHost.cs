@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using AotRuntime.Digests;
@@ -88,7 +85,7 @@ public sealed record EngineHost(string Url, HttpEndpoint Endpoint, string Contex
         return url;
     }
 
-    private static HttpEndpoint Parse(string url, SslClientAuthenticationOptions? tls)
+    private static HttpEndpoint Parse(string url, TlsSettings? tls)
     {
         int colon = url.IndexOf("://", StringComparison.Ordinal);
         string scheme = url[..colon];
@@ -101,10 +98,8 @@ public sealed record EngineHost(string Url, HttpEndpoint Endpoint, string Contex
                 int defaultPort = tls is null && scheme != "https" ? 2375 : 2376;
                 (string host, int port) = HostAndPort(url, rest.TrimEnd('/'), defaultPort);
                 if (scheme == "https" && tls is null)
-                    tls = new SslClientAuthenticationOptions();
-                if (tls is not null)
-                    tls.TargetHost = host;
-                return new HttpEndpoint { Host = host, Port = port, Tls = tls };
+                    tls = new TlsSettings();
+                return new HttpEndpoint { Host = host, Port = port, Tls = tls is null ? null : tls with { ServerName = host } };
             case "ssh" or "npipe" or "fd":
                 throw Failed($"{scheme}:// hosts are not supported by this client: {url}");
             default:
@@ -129,40 +124,27 @@ public sealed record EngineHost(string Url, HttpEndpoint Endpoint, string Contex
         return (host.Length == 0 ? "localhost" : host, port);
     }
 
-    // With --tls alone the daemon's certificate isn't verified, as docker has it; --tlsverify trusts the given CAs only.
-    private static SslClientAuthenticationOptions TlsOptions(CliContext context, bool verify)
+    // With --tls alone the daemon's certificate isn't verified, as docker has it; --tlsverify trusts the given CAs only, or where none are the system's.
+    private static TlsSettings TlsOptions(CliContext context, bool verify)
     {
         GlobalOptions globals = context.Globals;
-        SslClientAuthenticationOptions options = new();
+        bool given = verify && globals.TlsCaCert.Value.Length > 0;
+        TlsSettings settings = new()
+        {
+            Trust = given ? TlsTrust.Files : verify ? TlsTrust.System : TlsTrust.Anybody,
+            Authorities = given ? [globals.TlsCaCert.Value] : [],
+            Certificates = globals.TlsCert.Changed || globals.TlsKey.Changed || File.Exists(globals.TlsCert.Value)
+                ? [new TlsKeyPair(globals.TlsCert.Value, globals.TlsKey.Value)] : [],
+        };
         try
         {
-            X509Certificate2Collection authorities = [];
-            if (verify && globals.TlsCaCert.Value.Length > 0)
-                authorities.ImportFromPemFile(globals.TlsCaCert.Value);
-            if (globals.TlsCert.Changed || globals.TlsKey.Changed || File.Exists(globals.TlsCert.Value))
-                options.ClientCertificates = [X509Certificate2.CreateFromPemFile(globals.TlsCert.Value, globals.TlsKey.Value)];
-            options.RemoteCertificateValidationCallback = (_, certificate, _, errors) => !verify || IsTrusted(certificate, errors, authorities);
+            settings.Check();
         }
-        catch (FileNotFoundException e)
-        {
-            throw Failed($"open {e.FileName}: no such file or directory");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (IOException e)
         {
             throw Failed(e.Message);
         }
-        return options;
-    }
-
-    private static bool IsTrusted(X509Certificate? certificate, SslPolicyErrors errors, X509Certificate2Collection authorities)
-    {
-        if (certificate is not X509Certificate2 leaf || (errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
-            return false;
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        return chain.Build(leaf);
+        return settings;
     }
 
     private static CommandException Failed(string why) => new($"Failed to initialize: unable to resolve docker endpoint: {why}");

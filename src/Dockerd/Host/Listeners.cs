@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Security;
 using AotRuntime.Dockerd.Config;
 using AotRuntime.Http;
 using AotRuntime.Linux;
@@ -17,7 +16,7 @@ internal static partial class Listeners
     public static IReadOnlyList<TransportListener> Open(DaemonOptions options, ILogger log)
     {
         List<TransportListener> listeners = [];
-        SslServerAuthenticationOptions? tls = options.Tls || options.TlsVerify ? TlsOptions(options) : null;
+        TlsServerSettings? tls = options.Tls || options.TlsVerify ? TlsOptions(options) : null;
         foreach (string host in options.Hosts)
         {
             int scheme = host.IndexOf("://", StringComparison.Ordinal);
@@ -50,11 +49,17 @@ internal static partial class Listeners
         return listeners;
     }
 
-    private static SslServerAuthenticationOptions TlsOptions(DaemonOptions options)
+    private static TlsServerSettings TlsOptions(DaemonOptions options)
     {
         try
         {
-            return TlsListener.OptionsOf(options.TlsCert, options.TlsKey, options.TlsVerify ? options.TlsCaCert : null);
+            TlsServerSettings settings = new()
+            {
+                Certificate = new TlsKeyPair(options.TlsCert, options.TlsKey),
+                ClientAuthority = options.TlsVerify ? options.TlsCaCert : null,
+            };
+            settings.Check();
+            return settings;
         }
         catch (IOException e)
         {
@@ -79,7 +84,7 @@ internal static partial class Listeners
         return Transport.ListenUnix(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, gid);
     }
 
-    private static TransportListener Tcp(string address, SslServerAuthenticationOptions? tls, ILogger log)
+    private static TransportListener Tcp(string address, TlsServerSettings? tls, ILogger log)
     {
         string host = address, port = "";
         int colon = address.LastIndexOf(':');
@@ -94,7 +99,7 @@ internal static partial class Listeners
             throw new ConfigException($"invalid bind address (tcp://{address}): invalid port \"{port}\"");
         if (host.Length == 0)
             host = "127.0.0.1";
-        if (tls is { ClientCertificateRequired: false })
+        if (tls is { ClientAuthority: null })
             LogUnverified(log, $"tcp://{address}");
         TransportListener listener = Transport.ListenTcp(host, number);
         return tls is null ? listener : new TlsListener(listener, tls);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AotRuntime.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Http;
 
@@ -19,13 +20,21 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
     private readonly long _key;
     private readonly CancellationTokenSource _closed = new();
     private EpollEvents _watched = EpollEvents.In;
+    private readonly bool _saysGoodbye;
+    private TransportConnection? _heir;
     private int _openHalves = 2;
     private int _disposed;
 
     /// <summary>Takes over a socket; <paramref name="remote"/> where the socket object does not know it.</summary>
     public SocketConnection(Socket socket, EndPoint? remote = null)
+        : this(socket, remote, saysGoodbye: false)
+    {
+    }
+
+    private SocketConnection(Socket socket, EndPoint? remote, bool saysGoodbye)
     {
         _socket = socket;
+        _saysGoodbye = saysGoodbye;
         if (socket.AddressFamily == AddressFamily.Unix)
         {
             Peer = ReadPeer(socket);
@@ -43,6 +52,17 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
         _receiver = new SocketReceiver(socket.SafeHandle, this);
         _sender = new SocketSender(socket.SafeHandle, this);
         _key = _loop.Add(socket.SafeHandle, this);
+    }
+
+    /// <summary>
+    /// One end of a pair whose other is <see cref="TlsHelper"/>'s. A stream socket's end says nothing of why; so who ends a half of this pair in
+    /// order gives its own end a name before. See <c>native/tls/connection.c</c>.
+    /// </summary>
+    public static SocketConnection OfPair(SafeFileHandle end)
+    {
+        SafeSocketHandle socket = new(end.DangerousGetHandle(), ownsHandle: true);
+        end.SetHandleAsInvalid();
+        return new SocketConnection(new Socket(socket), null, saysGoodbye: true);
     }
 
     public override PipeReader Input => _receiver;
@@ -74,7 +94,10 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
     public override void Abort()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            Volatile.Read(ref _heir)?.Abort();
             return;
+        }
         // close(2) with a zero linger time sends RST: the peer learns that this was no orderly end.
         if (_socket.AddressFamily != AddressFamily.Unix)
             IgnoreSocketErrors(() => _socket.LingerState = new LingerOption(true, 0));
@@ -89,6 +112,42 @@ internal sealed class SocketConnection : TransportConnection, IIoWatcher
         await _sender.FinishAsync().ConfigureAwait(false);
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
             Close();
+    }
+
+    internal override SafeHandle HandOver(TransportConnection heir)
+    {
+        Volatile.Write(ref _heir, heir);
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            throw SocketReceiver.ClosedError();
+        if (!_receiver.TryStop() || !_sender.TryStop())
+        {
+            Close();
+            throw new IOException("tls: bytes came or went that belong to no handshake");
+        }
+        _loop.Remove(_socket.SafeHandle, _key);
+        // Disposing the socket object might shut the connection down, which is another's now.
+        SafeFileHandle file = new(_socket.SafeHandle.DangerousGetHandle(), ownsHandle: true);
+        _socket.SafeHandle.SetHandleAsInvalid();
+        GC.SuppressFinalize(_socket);
+        return file;
+    }
+
+    /// <summary>For the sender: all is sent, and nothing follows.</summary>
+    public void EndSending()
+    {
+        if (_saysGoodbye)
+            Sys.NameUnixSocket(_socket.SafeHandle);
+        Sys.ShutdownSend(_socket.SafeHandle);
+    }
+
+    /// <summary>For the receiver, at the end: why it is no orderly one; null where it is.</summary>
+    public CutOffException? ExplainEnd()
+    {
+        if (!_saysGoodbye)
+            return null;
+        string? name = Sys.PeerName(_socket.SafeHandle);
+        int blank = name?.IndexOf(' ') ?? -1;
+        return name is null ? new CutOffException() : blank < 0 ? null : new CutOffException(name[(blank + 1)..]);
     }
 
     void IIoWatcher.OnReady(EpollEvents events)

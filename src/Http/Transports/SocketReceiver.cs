@@ -178,6 +178,17 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
         }
     }
 
+    /// <summary>Nothing is received from here on, because the socket is another's; false where something was, and not read.</summary>
+    public bool TryStop()
+    {
+        lock (_gate)
+        {
+            bool idle = _head is null && !_receiving && !_waiting && !_completed;
+            _completed = true;
+            return idle;
+        }
+    }
+
     /// <summary>The connection is being closed: whoever reads learns it.</summary>
     public void Close() => Fail(ClosedError());
 
@@ -296,7 +307,7 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
         if (!cancelled && !_unexamined && !_end)
         {
             if (_failure is { } failure)
-                throw failure is LinuxException e ? new LinuxException(e.Call, e.Subject, e.Errno) : ClosedError();
+                throw Again(failure);
             result = default;
             return false;
         }
@@ -306,6 +317,14 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
         result = new ReadResult(buffer, cancelled, _end);
         return true;
     }
+
+    /// <summary>Each read that fails throws an exception of its own.</summary>
+    private static IOException Again(Exception failure) => failure switch
+    {
+        LinuxException e => new LinuxException(e.Call, e.Subject, e.Errno),
+        CutOffException e => new CutOffException(e.Message),
+        _ => ClosedError(),
+    };
 
     private void Cancel(Exception reason)
     {
@@ -323,9 +342,12 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
     {
         int received;
         Errno errno;
+        CutOffException? cutOff = null;
         try
         {
             received = Sys.TryReceive(socket, room.Span, out errno);
+            if (received == 0 && (cutOff = connection.ExplainEnd()) is not null)
+                (received, errno) = (-1, Errno.ECONNRESET);
         }
         catch (ObjectDisposedException)
         {
@@ -341,7 +363,7 @@ internal sealed class SocketReceiver(SafeHandle socket, SocketConnection connect
             first = _failure is null && !_end && (received == 0 || (came && received < 0));
             _end |= received == 0;
             if (came && received < 0)
-                _failure ??= errno == Errno.EBADF ? ClosedError() : new LinuxException("read", "", errno);
+                _failure ??= cutOff ?? (errno == Errno.EBADF ? ClosedError() : new LinuxException("read", "", errno));
             Append(segment, Math.Max(received, 0));
             // A filled buffer says that more is on its way, worth a larger one.
             bool filled = received == room.Length;

@@ -175,6 +175,17 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
         }
     }
 
+    /// <summary>Nothing is sent from here on, because the socket is another's; false where something was still to be.</summary>
+    public bool TryStop()
+    {
+        lock (_gate)
+        {
+            bool idle = !_over && !_sending && _pending == 0 && _uncommitted == 0;
+            _over = true;
+            return idle;
+        }
+    }
+
     /// <summary>The loop: there may be room.</summary>
     public void OnRoom()
     {
@@ -508,7 +519,7 @@ internal sealed class SocketSender(SafeHandle socket, SocketConnection connectio
     {
         try
         {
-            Sys.ShutdownSend(socket);
+            connection.EndSending();
         }
         catch (ObjectDisposedException)
         {

@@ -1,189 +1,117 @@
+using System.Buffers;
 using System.IO.Pipelines;
-using System.Net.Security;
-using System.Security.Authentication;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using AotRuntime.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Http;
 
-/// <summary>TLS over another connection, by SslStream.</summary>
+/// <summary>TLS over another connection, whose socket is handed to <see cref="TlsHelper"/>; this is the pair that carries its plain text.</summary>
 public sealed class TlsConnection : TransportConnection
 {
-    private readonly TransportConnection _inner;
-    private readonly SslStream _stream;
+    private readonly SocketConnection _pair;
 
-    private TlsConnection(TransportConnection inner, SslStream stream)
+    private TlsConnection(SocketConnection pair, string remoteAddress, string version, string protocol)
     {
-        _inner = inner;
-        _stream = stream;
-        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024, leaveOpen: true, useZeroByteReads: true));
-        Output = new TlsWriter(stream, inner);
+        _pair = pair;
+        RemoteAddress = remoteAddress;
+        Version = version;
+        Protocol = protocol;
     }
 
     /// <inheritdoc/>
-    public override PipeReader Input { get; }
+    public override PipeReader Input => _pair.Input;
 
     /// <inheritdoc/>
-    public override PipeWriter Output { get; }
+    public override PipeWriter Output => _pair.Output;
 
     /// <inheritdoc/>
-    public override PeerCredentials? Peer => _inner.Peer;
+    public override string RemoteAddress { get; }
 
     /// <inheritdoc/>
-    public override string RemoteAddress => _inner.RemoteAddress;
+    public override CancellationToken Closed => _pair.Closed;
 
-    /// <inheritdoc/>
-    public override CancellationToken Closed => _inner.Closed;
+    /// <summary>The version that is spoken: <c>TLSv1.3</c>.</summary>
+    public string Version { get; }
 
-    /// <summary>The session, for its certificates and protocol.</summary>
-    public SslStream Session => _stream;
+    /// <summary>What ALPN chose: <c>h2</c>, <c>http/1.1</c>; empty for nothing.</summary>
+    public string Protocol { get; }
 
-    internal override bool IsStale => _inner.IsStale;
+    internal override bool IsStale => _pair.IsStale;
 
     /// <summary>Begins TLS as the client on an open connection, which it then owns.</summary>
     /// <exception cref="IOException">The handshake failed: <c>tls: failed to verify certificate: …</c> where the certificate is not trusted.</exception>
-    public static async ValueTask<TlsConnection> ConnectAsync(
-        TransportConnection inner, SslClientAuthenticationOptions options, string? host = null, CancellationToken cancellationToken = default)
-    {
-        host = string.IsNullOrEmpty(options.TargetHost) ? host : options.TargetHost;
-        string? verification = null;
-        RemoteCertificateValidationCallback? decide = options.RemoteCertificateValidationCallback;
-        // A callback of our own, for SslStream's exception does not tell what was wrong with the certificate.
-        RemoteCertificateValidationCallback explain = (sender, certificate, chain, errors) =>
-        {
-            if (decide is not null ? decide(sender, certificate, chain, errors) : errors == SslPolicyErrors.None)
-                return true;
-            verification = Explain(errors, host, certificate?.Subject);
-            return false;
-        };
-        SslStream stream = new(new DuplexPipeStream(inner), leaveInnerStreamOpen: true);
-        try
-        {
-            await stream.AuthenticateAsClientAsync(Copy(options, host, explain), cancellationToken).ConfigureAwait(false);
-            return new TlsConnection(inner, stream);
-        }
-        catch (AuthenticationException e)
-        {
-            inner.Abort();
-            throw new IOException(verification is null ? $"tls: {e.Message}" : $"tls: failed to verify certificate: {verification}", e);
-        }
-        catch
-        {
-            inner.Abort();
-            throw;
-        }
-    }
+    public static ValueTask<TlsConnection> ConnectAsync(
+        TransportConnection inner, TlsSettings settings, string? host = null, CancellationToken cancellationToken = default) =>
+        BeginAsync(inner, settings.Command(TlsCommand.Connect, settings.ServerName ?? host), cancellationToken);
 
     /// <summary>Begins TLS as the server on an open connection, which it then owns.</summary>
-    public static async ValueTask<TlsConnection> AcceptAsync(
-        TransportConnection inner, SslServerAuthenticationOptions options, CancellationToken cancellationToken = default)
+    /// <exception cref="IOException">The handshake failed.</exception>
+    public static ValueTask<TlsConnection> AcceptAsync(
+        TransportConnection inner, TlsServerSettings settings, CancellationToken cancellationToken = default) =>
+        BeginAsync(inner, settings.Command(TlsCommand.Accept), cancellationToken);
+
+    /// <inheritdoc/>
+    public override void Abort() => _pair.Abort();
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync() => _pair.DisposeAsync();
+
+    internal override SafeHandle HandOver(TransportConnection heir) => _pair.HandOver(heir);
+
+    private static async ValueTask<TlsConnection> BeginAsync(TransportConnection inner, byte[] command, CancellationToken cancellationToken)
     {
-        SslStream stream = new(new DuplexPipeStream(inner), leaveInnerStreamOpen: true);
+        SocketConnection? pair = null;
         try
         {
-            await stream.AuthenticateAsServerAsync(options, cancellationToken).ConfigureAwait(false);
-            return new TlsConnection(inner, stream);
-        }
-        catch (AuthenticationException e)
-        {
-            inner.Abort();
-            throw new IOException($"tls: {e.Message}", e);
+            cancellationToken.ThrowIfCancellationRequested();
+            (SafeFileHandle near, SafeFileHandle far) = Sys.UnixPair(messages: false);
+            TlsHelper helper;
+            using (far)
+            {
+                pair = SocketConnection.OfPair(near);
+                using SafeHandle socket = inner.HandOver(pair);
+                helper = TlsHelper.Send(command, far, socket);
+            }
+            (bool ok, string text) = await ReadAnswerAsync(pair.Input, helper, cancellationToken).ConfigureAwait(false);
+            if (!ok)
+                throw new IOException(text);
+            int blank = text.IndexOf(' ');
+            return new TlsConnection(pair, inner.RemoteAddress, text[..blank], text[(blank + 1)..]);
         }
         catch
         {
+            pair?.Abort();
             inner.Abort();
             throw;
         }
     }
 
-    /// <inheritdoc/>
-    public override void Abort() => _inner.Abort();
-
-    /// <inheritdoc/>
-    public override async ValueTask DisposeAsync()
+    private static async ValueTask<(bool Ok, string Text)> ReadAnswerAsync(PipeReader input, TlsHelper helper, CancellationToken cancellationToken)
     {
         try
         {
-            await Output.CompleteAsync().ConfigureAwait(false);
-        }
-        catch (IOException)
-        {
-            // The peer was gone already; there is nobody to say goodbye to.
-            _inner.Abort();
-        }
-        await _inner.DisposeAsync().ConfigureAwait(false);
-    }
-
-    private static SslClientAuthenticationOptions Copy(SslClientAuthenticationOptions from, string? host, RemoteCertificateValidationCallback callback) => new()
-    {
-        AllowRenegotiation = from.AllowRenegotiation,
-        AllowTlsResume = from.AllowTlsResume,
-        ApplicationProtocols = from.ApplicationProtocols,
-        CertificateChainPolicy = from.CertificateChainPolicy,
-        CertificateRevocationCheckMode = from.CertificateRevocationCheckMode,
-        CipherSuitesPolicy = from.CipherSuitesPolicy,
-        ClientCertificateContext = from.ClientCertificateContext,
-        ClientCertificates = from.ClientCertificates,
-        EnabledSslProtocols = from.EnabledSslProtocols,
-        EncryptionPolicy = from.EncryptionPolicy,
-        LocalCertificateSelectionCallback = from.LocalCertificateSelectionCallback,
-        RemoteCertificateValidationCallback = callback,
-        TargetHost = host,
-    };
-
-    /// <summary>The reason in the words of Go's crypto/x509, which tools look for.</summary>
-    private static string Explain(SslPolicyErrors errors, string? host, string? subject)
-    {
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
-            return "x509: no certificate was presented";
-        return errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
-            ? $"x509: certificate is valid for {subject}, not {host}"
-            : "x509: certificate signed by unknown authority";
-    }
-
-    /// <summary>Writes to the session; completing says close_notify, and then half-closes what is below.</summary>
-    private sealed class TlsWriter(SslStream stream, TransportConnection inner) : PipeWriter
-    {
-        private readonly PipeWriter _writer = Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
-        private Task? _completion;
-
-        public override bool CanGetUnflushedBytes => true;
-
-        public override long UnflushedBytes => _writer.UnflushedBytes;
-
-        public override void Advance(int bytes) => _writer.Advance(bytes);
-
-        public override Memory<byte> GetMemory(int sizeHint = 0) => _writer.GetMemory(sizeHint);
-
-        public override Span<byte> GetSpan(int sizeHint = 0) => _writer.GetSpan(sizeHint);
-
-        public override void CancelPendingFlush() => _writer.CancelPendingFlush();
-
-        public override async ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
-        {
-            try
+            while (true)
             {
-                return await _writer.FlushAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch (IOException)
-            {
-                // As a pipe does: a reader that is gone is a result, not an exception.
-                return new FlushResult(isCanceled: false, isCompleted: true);
+                ReadResult read = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+                if (TlsHelper.TryParse(read.Buffer.IsSingleSegment ? read.Buffer.FirstSpan : read.Buffer.ToArray(), out bool ok, out string text, out int length))
+                {
+                    // What follows is the peer's already.
+                    input.AdvanceTo(read.Buffer.GetPosition(length));
+                    return (ok, text);
+                }
+                input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                if (read.IsCompleted)
+                    throw new CutOffException();
             }
         }
-
-        // The goodbye goes on by itself; the connection's disposal waits for it.
-        public override void Complete(Exception? exception = null) => _completion ??= EndAsync(exception);
-
-        public override ValueTask CompleteAsync(Exception? exception = null) => new(_completion ??= EndAsync(exception));
-
-        private async Task EndAsync(Exception? exception)
+        catch (CutOffException)
         {
-            if (exception is null)
-            {
-                await _writer.CompleteAsync().ConfigureAwait(false);
-                await stream.ShutdownAsync().ConfigureAwait(false);
-                await stream.FlushAsync().ConfigureAwait(false);
-            }
-            await inner.Output.CompleteAsync(exception).ConfigureAwait(false);
+            throw helper.Failure();
         }
     }
 }
+
+/// <summary>The peer's half ended without a goodbye (RFC 8446 §6.1), or for the reason that it left.</summary>
+internal sealed class CutOffException(string why = "unexpected EOF") : IOException(why);

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.InteropServices;
 
 namespace AotRuntime.Http;
 
@@ -28,6 +29,14 @@ public abstract class TransportConnection : IDuplexPipe, IAsyncDisposable
 
     /// <summary>Drops the connection at once.</summary>
     public abstract void Abort();
+
+    /// <summary>
+    /// Gives the connection's socket away, to who makes <paramref name="heir"/> of it, which is aborted from now on when this is. The caller
+    /// closes the handle.
+    /// </summary>
+    /// <exception cref="IOException">The connection is closed, or bytes of it are in this process already.</exception>
+    /// <exception cref="NotSupportedException">It has no socket.</exception>
+    internal virtual SafeHandle HandOver(TransportConnection heir) => throw new NotSupportedException("a connection without a socket cannot carry TLS");
 
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();

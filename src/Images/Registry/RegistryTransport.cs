@@ -1,5 +1,3 @@
-using System.Net.Security;
-using System.Security.Authentication;
 using AotRuntime.Http;
 
 namespace AotRuntime.Images.Registry;
@@ -35,10 +33,6 @@ internal sealed class RegistryTransport(RegistryOptions options) : IAsyncDisposa
         {
             return await client.SendAsync(request, cancellationToken).ConfigureAwait(false);
         }
-        catch (AuthenticationException error)
-        {
-            throw new RegistryException($"Get \"{origin}{Shown(request)}\": tls: failed to verify certificate: {error.InnerException?.Message ?? error.Message}", RegistryFailure.Unreachable, error);
-        }
         catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
         {
             throw new RegistryException($"Get \"{origin}{Shown(request)}\": {error.Message}", RegistryFailure.Unreachable, error);
@@ -55,7 +49,7 @@ internal sealed class RegistryTransport(RegistryOptions options) : IAsyncDisposa
         {
             if (_clients.TryGetValue(key, out HttpClient? client))
                 return client;
-            SslClientAuthenticationOptions? tls = endpoint.Tls ? RegistryTls.OptionsFor(endpoint, options.CertificateDirectory) : null;
+            TlsSettings? tls = endpoint.Tls ? RegistryTls.SettingsFor(endpoint, options.CertificateDirectory) : null;
             HttpProxy? proxy = options.Proxies.For(endpoint.Host, endpoint.Port, endpoint.Tls);
             client = new HttpClient(
                 new HttpEndpoint { Host = endpoint.Host, Port = endpoint.Port, Tls = tls, Proxy = proxy },

@@ -57,7 +57,7 @@ public sealed class HttpInteropTests : IAsyncDisposable
         TransportListener listener = Transport.ListenTcp("127.0.0.1", 0);
         int port = new Uri(listener.Address).Port;
         if (certificate is not null)
-            listener = new TlsListener(listener, TlsListener.OptionsOf(certificate, certificate + ".key", null));
+            listener = new TlsListener(listener, new TlsServerSettings { Certificate = new TlsKeyPair(certificate, certificate + ".key") });
         _serving.Add(new HttpServer(AnswerAsync).RunAsync(listener, _stopping.Token, TimeSpan.FromSeconds(2)));
         return port;
     }

@@ -1,4 +1,3 @@
-using System.Net.Security;
 using System.Text;
 using AotRuntime.Http;
 
@@ -42,7 +41,7 @@ public class HttpProxyTests
     }
 
     /// <summary>A proxy that answers each connection with what it heard, and the client's own view.</summary>
-    private static async Task<(string Heard, string? Error, string Body)> ThroughAsync(SslClientAuthenticationOptions? tls, string answer)
+    private static async Task<(string Heard, string? Error, string Body)> ThroughAsync(TlsSettings? tls, string answer)
     {
         await using TransportListener listener = Transport.ListenTcp("127.0.0.1", 0);
         int port = int.Parse(listener.Address[(listener.Address.LastIndexOf(':') + 1)..]);
@@ -88,7 +87,7 @@ public class HttpProxyTests
     [InlineData("nonsense\r\n\r\n", "malformed HTTP response")]
     public async Task A_tunnel_that_is_refused_is_told(string answer, string error)
     {
-        (string heard, string? told, _) = await ThroughAsync(new SslClientAuthenticationOptions(), answer);
+        (string heard, string? told, _) = await ThroughAsync(new TlsSettings(), answer);
         Assert.StartsWith("CONNECT origin.test:5000 HTTP/1.1\r\nHost: origin.test:5000\r\nProxy-Authorization: Basic eA==\r\n", heard);
         Assert.Equal(error, told);
     }

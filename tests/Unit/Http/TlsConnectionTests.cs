@@ -1,36 +1,24 @@
-using System.Net.Security;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AotRuntime.Http;
 
 namespace AotRuntime.Tests.Unit.Http;
 
 public sealed class TlsConnectionTests : IDisposable
 {
-    private readonly X509Certificate2 _certificate = SelfSigned("registry.test");
+    private readonly TlsFiles _files = new TlsFiles().Issue("server", "registry.test");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _certificate.Dispose();
+    public void Dispose() => _files.Dispose();
 
-    private static X509Certificate2 SelfSigned(string host)
-    {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest request = new($"CN={host}", key, HashAlgorithmName.SHA256);
-        SubjectAlternativeNameBuilder names = new();
-        names.AddDnsName(host);
-        request.CertificateExtensions.Add(names.Build());
-        using X509Certificate2 bare = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
-        return X509CertificateLoader.LoadPkcs12(bare.Export(X509ContentType.Pkcs12), null);
-    }
-
-    private HttpClient ClientOf(SslClientAuthenticationOptions tls, HttpRequestHandler handler)
+    private HttpClient ClientOf(TlsSettings tls, HttpRequestHandler handler, Action? onConnect = null)
     {
         HttpClientOptions options = new()
         {
             Connect = (_, _) =>
             {
-                (TransportConnection client, TransportConnection server) = MemoryTransport.CreatePair();
+                onConnect?.Invoke();
+                (TransportConnection client, TransportConnection server) = TlsFiles.Pair();
                 _ = ServeAsync(server, handler);
                 return new(client);
             },
@@ -43,7 +31,7 @@ public sealed class TlsConnectionTests : IDisposable
         TlsConnection secured;
         try
         {
-            secured = await TlsConnection.AcceptAsync(connection, new SslServerAuthenticationOptions { ServerCertificate = _certificate });
+            secured = await TlsConnection.AcceptAsync(connection, _files.Server());
         }
         catch (IOException)
         {
@@ -57,12 +45,8 @@ public sealed class TlsConnectionTests : IDisposable
     public async Task Requests_pass_over_tls_and_the_connection_is_kept()
     {
         int connections = 0;
-        SslClientAuthenticationOptions trusting = new()
-        {
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => ++connections > 0 && certificate!.GetCertHashString() == _certificate.GetCertHashString(),
-        };
         byte[] body = RandomNumberGenerator.GetBytes(500_000);
-        await using HttpClient client = ClientOf(trusting, async exchange => exchange.Write(await exchange.ReadBodyAsync()));
+        await using HttpClient client = ClientOf(_files.Client(), async exchange => exchange.Write(await exchange.ReadBodyAsync()), () => connections++);
         for (int i = 0; i < 3; i++)
         {
             HttpRequest request = new()
@@ -81,7 +65,7 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_certificate_of_an_unknown_authority_is_refused_in_gos_words()
     {
-        await using HttpClient client = ClientOf(new SslClientAuthenticationOptions(), _ => ValueTask.CompletedTask);
+        await using HttpClient client = ClientOf(new TlsSettings(), _ => ValueTask.CompletedTask);
         IOException e = await Assert.ThrowsAsync<IOException>(async () => await client.SendAsync(new HttpRequest { Target = "/" }, Token));
         Assert.Equal("tls: failed to verify certificate: x509: certificate signed by unknown authority", e.Message);
     }
@@ -89,8 +73,7 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_half_close_passes_over_tls()
     {
-        SslClientAuthenticationOptions trusting = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true };
-        await using HttpClient client = ClientOf(trusting, async exchange =>
+        await using HttpClient client = ClientOf(new TlsSettings { Trust = TlsTrust.Anybody }, async exchange =>
         {
             System.IO.Pipelines.IDuplexPipe raw = await exchange.UpgradeAsync();
             while (true)

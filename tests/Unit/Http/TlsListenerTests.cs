@@ -1,15 +1,16 @@
 using System.Diagnostics;
-using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AotRuntime.Http;
 
 namespace AotRuntime.Tests.Unit.Http;
 
 /// <summary>A TLS listener over real sockets, spoken to by ours and by curl.</summary>
-public sealed class TlsListenerTests : IAsyncLifetime
+public sealed class TlsListenerTests : IAsyncDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("aotruntime-tls-").FullName;
+    private readonly TlsFiles _files = new TlsFiles()
+        .Issue("server", "127.0.0.1")
+        .Issue("client", "client", TlsFiles.ClientAuth)
+        .Issue("wrong-usage", "client")
+        .Issue("stranger", "client", TlsFiles.ClientAuth, "other");
     private readonly CancellationTokenSource _stopping = new();
     private readonly List<string> _errors = [];
     private Task _serving = Task.CompletedTask;
@@ -17,53 +18,18 @@ public sealed class TlsListenerTests : IAsyncLifetime
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public ValueTask InitializeAsync()
-    {
-        using ECDsa authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256), otherKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using X509Certificate2 authority = Authority("authority", authorityKey), other = Authority("other", otherKey);
-        System.IO.File.WriteAllText(File("ca.pem"), authority.ExportCertificatePem());
-        Issue(authority, "server", "127.0.0.1", "1.3.6.1.5.5.7.3.1");
-        Issue(authority, "client", "client", "1.3.6.1.5.5.7.3.2");
-        Issue(authority, "wrong-usage", "client", "1.3.6.1.5.5.7.3.1");
-        Issue(other, "stranger", "client", "1.3.6.1.5.5.7.3.2");
-        return default;
-    }
-
     public async ValueTask DisposeAsync()
     {
         _stopping.Cancel();
         await _serving.WaitAsync(TimeSpan.FromSeconds(60));
-        Directory.Delete(_folder, recursive: true);
+        _files.Dispose();
     }
 
-    private string File(string name) => Path.Combine(_folder, name);
-
-    private static X509Certificate2 Authority(string name, ECDsa key)
-    {
-        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(2));
-    }
-
-    private void Issue(X509Certificate2 authority, string file, string name, string usage)
-    {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
-        SubjectAlternativeNameBuilder names = new();
-        if (name == "127.0.0.1")
-            names.AddIpAddress(System.Net.IPAddress.Loopback);
-        else
-            names.AddDnsName(name);
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
-        using X509Certificate2 issued = request.Create(authority, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
-        System.IO.File.WriteAllText(File($"{file}.pem"), issued.ExportCertificatePem());
-        System.IO.File.WriteAllText(File($"{file}.key"), key.ExportPkcs8PrivateKeyPem());
-    }
+    private string File(string name) => _files[name == "ca.pem" ? "main-ca.pem" : name];
 
     private void Serve(bool verify, HttpServerOptions? options = null)
     {
-        TlsListener listener = new(Transport.ListenTcp("127.0.0.1", 0), TlsListener.OptionsOf(File("server.pem"), File("server.key"), verify ? File("ca.pem") : null));
+        TlsListener listener = new(Transport.ListenTcp("127.0.0.1", 0), _files.Server(verify: verify));
         _address = listener.Address["tcp://".Length..];
         _serving = new HttpServer(
             static exchange =>
@@ -132,9 +98,9 @@ public sealed class TlsListenerTests : IAsyncLifetime
     {
         Serve(verify: false);
         int colon = _address.LastIndexOf(':');
-        SslClientAuthenticationOptions options = new() { ApplicationProtocols = [SslApplicationProtocol.Http2], RemoteCertificateValidationCallback = static (_, _, _, _) => true };
+        TlsSettings options = _files.Client(null, "h2");
         TlsConnection tls = await TlsConnection.ConnectAsync(await Transport.ConnectTcpAsync(_address[..colon], int.Parse(_address[(colon + 1)..]), Token), options, "127.0.0.1", Token);
-        Assert.Equal(SslApplicationProtocol.Http2, tls.Session.NegotiatedApplicationProtocol);
+        Assert.Equal("h2", tls.Protocol);
         await using Http2ClientConnection client = new(tls, _address, Http2Options.Default, scheme: "https");
         await using HttpResponse response = await client.SendAsync(new HttpRequest { Target = "/x" }, Token);
         Assert.Equal("2 /x", await response.ReadTextAsync(cancellationToken: Token));
@@ -163,11 +129,7 @@ public sealed class TlsListenerTests : IAsyncLifetime
             Host = "127.0.0.1",
             Port = port,
             Proxy = HttpProxy.Parse(proxy.Address["tcp://".Length..]),
-            Tls = new SslClientAuthenticationOptions
-            {
-                ClientCertificates = [X509Certificate2.CreateFromPemFile(File("client.pem"), File("client.key"))],
-                RemoteCertificateValidationCallback = static (_, _, _, _) => true,
-            },
+            Tls = _files.Client("client"),
         };
         await using (HttpClient client = new(endpoint))
         {
@@ -224,8 +186,18 @@ public sealed class TlsListenerTests : IAsyncLifetime
     [Fact]
     public void Files_that_cannot_be_used_are_told_in_Dockers_words()
     {
-        Assert.Contains("could not load X509 key pair (cert: \"/nope\", key: \"/nope\"): open /nope: no such file or directory", Assert.Throws<IOException>(() => TlsListener.OptionsOf("/nope", "/nope", null)).Message);
-        Assert.Contains("error reading X509 key pair - make sure the key is not encrypted", Assert.Throws<IOException>(() => TlsListener.OptionsOf(File("server.pem"), File("client.key"), null)).Message);
-        Assert.Contains("could not read CA certificate \"/nope\"", Assert.Throws<IOException>(() => TlsListener.OptionsOf(File("server.pem"), File("server.key"), "/nope")).Message);
+        Assert.Equal("could not load X509 key pair (cert: \"/nope\", key: \"/nope\"): open /nope: no such file or directory", ErrorOf("/nope", "/nope", null));
+        Assert.StartsWith($"could not load X509 key pair (cert: \"{File("server.pem")}\", key: \"/nope\"): open /nope: no such", ErrorOf(File("server.pem"), "/nope", null));
+        Assert.StartsWith("error reading X509 key pair - make sure the key is not encrypted", ErrorOf(File("server.pem"), File("client.key"), null));
+        Assert.Equal("could not read CA certificate \"/nope\": open /nope: no such file or directory", ErrorOf(File("server.pem"), File("server.key"), "/nope"));
+        Assert.Equal($"failed to append certificates from PEM file: \"{File("server.key")}\"", ErrorOf(File("server.pem"), File("server.key"), File("server.key")));
+        _files.Server(verify: true).Check();
+
+        using System.Security.Cryptography.RSA encrypted = System.Security.Cryptography.RSA.Create(2048);
+        System.IO.File.WriteAllText(File("encrypted.key"), encrypted.ExportEncryptedPkcs8PrivateKeyPem("password", new(System.Security.Cryptography.PbeEncryptionAlgorithm.Aes128Cbc, System.Security.Cryptography.HashAlgorithmName.SHA256, 1)));
+        Assert.StartsWith("error reading X509 key pair - make sure the key is not encrypted", ErrorOf(File("server.pem"), File("encrypted.key"), null));
+
+        static string ErrorOf(string certificate, string key, string? authority) => Assert.Throws<IOException>(
+            () => new TlsServerSettings { Certificate = new TlsKeyPair(certificate, key), ClientAuthority = authority }.Check()).Message;
     }
 }
