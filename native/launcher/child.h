@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -62,9 +63,13 @@ int launch_clone(const struct plan_header *h, uint64_t flags, int exit_signal, i
 void *child_alloc(size_t size);
 
 /* paths.c: everything is resolved inside self.root; a symbolic link can't lead out of it, a magic link is refused. */
+/* Resolved in the container's root. -1 and errno where it fails. */
 int root_open(const char *path, int flags);
+int root_open_plain(const char *path, int flags); /* ELOOP where a symbolic link is on the way: what is opened is where the path says */
+typedef int root_opener(const char *path, int flags);
 int root_mkdirs(const char *path, mode_t mode);
-int root_make(const char *path, mode_t mode); /* the same for a path that is known to be missing */
+int root_make(const char *path, mode_t mode, root_opener *opener); /* the same for a path that is known to be missing */
+bool path_is_clean(const char *path); /* absolute, and every component is a name */
 int root_parent(const char *path, mode_t mode, char name[NAME_MAX + 1]);
 const char *fd_path(int fd, char buffer[static 32]);
 
@@ -85,6 +90,7 @@ void stage_root_ro(void);
 void stage_chroot_fd(struct plan_reader *r);
 void stage_mount(struct plan_reader *r);
 void stage_remount_ro(struct plan_reader *r);
+void devices_forget(void); /* something else may come where the last device's directory is */
 void stage_mknod(struct plan_reader *r);
 void stage_bind_device(struct plan_reader *r);
 void stage_symlink(struct plan_reader *r);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -11,6 +12,36 @@
 
 extern int mount(const char *, const char *, const char *, unsigned long, const void *);
 #define BIND 4096 /* MS_BIND */
+
+/* The directory of the device before, which most often is that of the next one too. Its path lies in the plan. */
+static struct {
+    int fd;
+    const char *path;
+    size_t length;
+} last = { .fd = -1 };
+
+void devices_forget(void)
+{
+    if (last.fd >= 0)
+        close(last.fd);
+    last.fd = -1;
+}
+
+/* As root_parent, but the descriptor stays ours. */
+static int parent_of(const char *path, char name[NAME_MAX + 1])
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    if (last.fd >= 0 && length == last.length && memcmp(path, last.path, length) == 0 && path_is_clean(slash) && strlen(slash + 1) <= NAME_MAX) {
+        strcpy(name, slash + 1);
+        return last.fd;
+    }
+    devices_forget();
+    last.fd = root_parent(path, 0755, name);
+    last.path = path;
+    last.length = slash ? length : SIZE_MAX;
+    return last.fd;
+}
 
 /* Binds the host's node on an empty file, where mknod is not allowed (a user namespace, a nodev file system). */
 static void bind_device(const char *path, int parent, const char *name)
@@ -35,7 +66,7 @@ void stage_mknod(struct plan_reader *r)
     gid_t gid = (gid_t)plan_u32(r);
 
     char name[NAME_MAX + 1];
-    int parent = root_parent(path, 0755, name);
+    int parent = parent_of(path, name);
     if (parent < 0)
         fail(errno, "configuring container /dev: error creating device nodes: mkdir parent of device inode \"%s\"", path);
     mode_t old = umask(0);
@@ -50,18 +81,16 @@ void stage_mknod(struct plan_reader *r)
             fail(errno, "configuring container /dev: error creating device nodes: chown %s", path);
     }
     umask(old);
-    close(parent);
 }
 
 void stage_bind_device(struct plan_reader *r)
 {
     const char *path = plan_string(r);
     char name[NAME_MAX + 1];
-    int parent = root_parent(path, 0755, name);
+    int parent = parent_of(path, name);
     if (parent < 0)
         fail(errno, "configuring container /dev: error creating device nodes: mkdir parent of device inode \"%s\"", path);
     bind_device(path, parent, name);
-    close(parent);
 }
 
 void stage_symlink(struct plan_reader *r)
@@ -69,24 +98,22 @@ void stage_symlink(struct plan_reader *r)
     const char *target = plan_string(r);
     const char *path = plan_string(r);
     char name[NAME_MAX + 1];
-    int parent = root_parent(path, 0755, name);
+    int parent = parent_of(path, name);
     if (parent < 0 || (symlinkat(target, parent, name) < 0 && errno != EEXIST))
         fail(errno, "configuring container /dev: error setting up /dev symlinks: symlink %s", path);
-    close(parent);
 }
 
 /* /dev/ptmx of the image, if any, is not the container's own devpts. */
 void stage_ptmx(void)
 {
     char name[NAME_MAX + 1];
-    int parent = root_parent("/dev/ptmx", 0755, name);
+    int parent = parent_of("/dev/ptmx", name);
     if (parent < 0)
         fail(errno, "configuring container /dev: error setting up ptmx");
     if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
         fail(errno, "configuring container /dev: error setting up ptmx: unlink");
     if (symlinkat("pts/ptmx", parent, name) < 0)
         fail(errno, "configuring container /dev: error setting up ptmx: symlink");
-    close(parent);
 }
 
 static int is_null(int fd)

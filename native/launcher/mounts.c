@@ -34,6 +34,7 @@ struct mount_plan {
     struct plan_list propagation;
     int source_fd;     /* a detached mount made by the parent (open_tree), or -1 */
     int tree;          /* a detached copy of what is to be bound, or -1; closed once it is attached */
+    bool plain;        /* the mountpoint was reached without a symbolic link: it is where the target says */
 };
 
 enum { EXTRA_COPYUP = 1, EXTRA_CGROUP2_FALLBACK = 2 };
@@ -51,6 +52,8 @@ _Noreturn static void mount_fail(const struct mount_plan *m, int error, const ch
 static const char *inside_rootfs(const struct mount_plan *m, int fd, char real[PATH_MAX])
 {
     char link[32];
+    if (m->plain)
+        return m->target;
     ssize_t n = readlink(fd_path(fd, link), real, PATH_MAX - 1);
     if (n < 0)
         mount_fail(m, errno, "readlink of the mountpoint");
@@ -111,51 +114,66 @@ static bool source_is_directory(const struct mount_plan *m)
     return S_ISDIR(st.st_mode);
 }
 
-/* Opens the mountpoint, making it where it is missing; for a tmpfs, tells the mode of what it will cover. */
-static int open_target(const struct mount_plan *m, bool directory, mode_t *mode)
+static void check_directory(const struct mount_plan *m, int fd)
 {
-    int fd;
-    /* proc and sysfs must land on an ordinary directory: a symbolic link there is a way to redirect them. */
-    if (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0) {
-        fd = root_open(m->target, O_PATH | O_NOFOLLOW);
-        if (fd >= 0) {
-            struct stat st;
-            if (fstat(fd, &st) < 0)
-                mount_fail(m, errno, "stat");
-            if (!S_ISDIR(st.st_mode))
-                fail(0, "error mounting \"%s\" to rootfs at \"%s\": filesystem \"%s\" must be mounted on ordinary directory",
-                     m->source, m->target, m->type);
-        }
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        mount_fail(m, errno, "stat");
+    if (!S_ISDIR(st.st_mode))
+        fail(0, "error mounting \"%s\" to rootfs at \"%s\": filesystem \"%s\" must be mounted on ordinary directory",
+             m->source, m->target, m->type);
+}
+
+/* Makes the mountpoint that is missing: a directory, or a file. */
+static int make_target(const struct mount_plan *m, bool directory)
+{
+    char name[NAME_MAX + 1];
+    int fd = -1;
+    if (directory) {
+        fd = root_make(m->target, 0755, m->plain ? root_open_plain : root_open);
     } else {
-        fd = root_open(m->target, O_PATH);
+        int parent = root_parent(m->target, 0755, name);
+        int made = parent < 0 ? -1 : openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
+        if (made >= 0) {
+            close(made);
+            fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+            if (fd < 0)
+                mount_fail(m, errno, "open mountpoint");
+            close(parent);
+        }
     }
+    if (fd < 0)
+        fail(errno, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: make mountpoint \"%s\"",
+             m->source, m->target, m->target, m->target);
+    return fd;
+}
+
+/* Opens the mountpoint, making it where it is missing; for a tmpfs, tells the mode of what it will cover. */
+static int open_target(struct mount_plan *m, bool directory, mode_t *mode)
+{
+    /* proc and sysfs must land on an ordinary directory: a symbolic link there is a way to redirect them. */
+    bool ordinary = strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0;
+    int flags = O_PATH | (ordinary ? O_NOFOLLOW : 0);
+    int fd = -1;
+    m->plain = path_is_clean(m->target);
+    if (m->plain) {
+        fd = root_open_plain(m->target, flags);
+        m->plain = fd >= 0 || errno == ENOENT;
+    }
+    if (!m->plain)
+        fd = root_open(m->target, flags);
     if (fd >= 0) {
         struct stat st;
+        if (ordinary)
+            check_directory(m, fd);
         if (mode && fstat(fd, &st) == 0)
             *mode = st.st_mode & 07777;
         return fd;
     }
     if (errno != ENOENT)
         mount_fail(m, errno, "open mountpoint");
-    if (directory) {
-        fd = root_make(m->target, 0755);
-        if (fd < 0)
-            fail(errno, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: make mountpoint \"%s\"",
-                 m->source, m->target, m->target, m->target);
-        return fd;
-    }
-    char name[NAME_MAX + 1];
-    int parent = root_parent(m->target, 0755, name);
-    int made = parent < 0 ? -1 : openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
-    if (made < 0)
-        fail(errno, "error mounting \"%s\" to rootfs at \"%s\": create mountpoint for %s mount: make mountpoint \"%s\"",
-             m->source, m->target, m->target, m->target);
-    close(made);
-    fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        mount_fail(m, errno, "open mountpoint");
-    close(parent);
-    return fd;
+    m->plain &= directory;
+    return make_target(m, directory);
 }
 
 static uint64_t flags_of(const struct statfs *st)
@@ -246,6 +264,7 @@ static bool attach(struct mount_plan *m, int target, const char *data)
 void stage_mount(struct plan_reader *r)
 {
     struct mount_plan m;
+    devices_forget();
     m.source = plan_string(r);
     m.target = plan_string(r);
     m.type = plan_string(r);
@@ -268,7 +287,8 @@ void stage_mount(struct plan_reader *r)
     mode_t mode = 0;
     int target = open_target(&m, directory, tmpfs ? &mode : NULL);
     char real[PATH_MAX];
-    check_proc(&m, inside_rootfs(&m, target, real));
+    const char *where = inside_rootfs(&m, target, real);
+    check_proc(&m, where);
 
     const char *data = m.data;
     char *with_mode = NULL;
@@ -295,7 +315,7 @@ void stage_mount(struct plan_reader *r)
     bool recursive = m.rec_set || m.rec_clear;
     if (bind_flags || recursive || m.propagation.count || below >= 0) {
         /* The descriptor still names what is below the new mount; open its root. */
-        int mounted = m.source_fd >= 0 ? -1 : root_open(real + self.rootfs_length, O_PATH | O_NOFOLLOW);
+        int mounted = m.source_fd >= 0 ? -1 : root_open(where, O_PATH | O_NOFOLLOW);
         if (mounted < 0)
             mounted = root_open(m.target, O_PATH);
         if (mounted < 0)

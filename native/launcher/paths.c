@@ -10,12 +10,12 @@
 
 #include "child.h"
 
-/* -1 and errno where it fails. EAGAIN means a rename raced with ".."; the kernel asks to try again. */
-int root_open(const char *path, int flags)
+/* EAGAIN means a rename raced with ".."; the kernel asks to try again. */
+static int resolve_in_root(const char *path, int flags, uint64_t also)
 {
     struct open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | also,
     };
     long fd;
     int tries = 0;
@@ -23,6 +23,30 @@ int root_open(const char *path, int flags)
         fd = syscall(SYS_openat2, self.root, path, &how, sizeof how);
     while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < 128)));
     return (int)fd;
+}
+
+int root_open(const char *path, int flags)
+{
+    return resolve_in_root(path, flags, 0);
+}
+
+int root_open_plain(const char *path, int flags)
+{
+    return resolve_in_root(path, flags, RESOLVE_NO_SYMLINKS);
+}
+
+bool path_is_clean(const char *path)
+{
+    if (*path != '/')
+        return false;
+    while (*path) {
+        const char *name = path + 1;
+        size_t n = strcspn(name, "/");
+        if (n == 0 || (name[0] == '.' && (n == 1 || (n == 2 && name[1] == '.'))))
+            return false;
+        path = name + n;
+    }
+    return true;
 }
 
 /* The next component of a path, or 0 at its end; ".." is refused, since what it would leave was just made. */
@@ -53,10 +77,10 @@ static int component(const char **path, char name[NAME_MAX + 1])
 int root_mkdirs(const char *path, mode_t mode)
 {
     int fd = root_open(path, O_PATH | O_DIRECTORY);
-    return fd >= 0 || errno != ENOENT ? fd : root_make(path, mode);
+    return fd >= 0 || errno != ENOENT ? fd : root_make(path, mode, root_open);
 }
 
-int root_make(const char *path, mode_t mode)
+int root_make(const char *path, mode_t mode, root_opener *opener)
 {
     int fd = -1;
     /* The longest prefix that exists. */
@@ -73,7 +97,7 @@ int root_make(const char *path, mode_t mode)
         while (length > 0 && prefix[length - 1] != '/')
             length--;
         prefix[length] = 0;
-        fd = root_open(length ? prefix : "/", O_PATH | O_DIRECTORY);
+        fd = opener(length ? prefix : "/", O_PATH | O_DIRECTORY);
         if (fd < 0 && (errno != ENOENT || !length))
             return -1;
     }

@@ -39,6 +39,24 @@ static void opening(void)
     link_to("../../../../../../etc/passwd", "climb");
     CHECK(root_open("climb", O_PATH) < 0 && errno == ENOENT, "errno %d", errno);
 
+    test_name = "what is opened plainly is where its path says";
+    CHECK(root_open_plain("/etc-link/passwd", O_PATH) < 0 && errno == ELOOP, "errno %d", errno);
+    CHECK(root_open_plain("/etc-link", O_PATH) < 0 && errno == ELOOP, "errno %d", errno);
+    /* man 2 openat2: then the link itself is what is opened. */
+    struct stat st;
+    int link = root_open_plain("/etc-link", O_PATH | O_NOFOLLOW);
+    CHECK(link >= 0 && fstat(link, &st) == 0 && S_ISLNK(st.st_mode), "errno %d", errno);
+    close(link);
+    CHECK(root_open_plain("/nothing", O_PATH) < 0 && errno == ENOENT, "errno %d", errno);
+
+    test_name = "clean paths";
+    static const char *const clean[] = { "/a", "/a/b", "/...", "/.a/..b" };
+    static const char *const others[] = { "", "a", "/", "//a", "/a/", "/a//b", "/.", "/a/./b", "/..", "/a/..", "/a/../b" };
+    for (size_t i = 0; i < sizeof clean / sizeof *clean; i++)
+        CHECK(path_is_clean(clean[i]), "%s", clean[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK(!path_is_clean(others[i]), "%s", others[i]);
+
     test_name = "a magic link is refused";
     int saved = self.root;
     self.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
