@@ -7,6 +7,8 @@
  *   - NUMA nodes and cache sizes, from a dozen files of sysfs, for the same heap.
  *   - The ends of the stack, which the C library reads from /proc/self/maps, and the free memory from /proc/meminfo: both are text that
  *     the kernel makes with some effort.
+ *   - The collector's settings: each of some sixty is looked for in the environment and among those that were given to the compiler.
+ *   - What the processor can do, in six `cpuid` instructions (start.c): this role does with what the program needs to run at all.
  *   - Reserved memory that is made accessible piece by piece: two or three system calls for each of a dozen pieces.
  * Each is one function of the runtime's own archive, replaced by ld --wrap (AotRuntime.csproj); where one of them is renamed by a new version
  * of the runtime the program does not link.
@@ -17,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -34,26 +37,7 @@ enum {
     FREE = 1 << 30,
 };
 
-static bool short_lived;
-
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-int short_lived_arguments(int argc, char **argv)
-{
-    const char *name = argc > 0 ? file_name(argv[0]) : "";
-    int first = 1;
-    /* `aotruntime runc ...` counts too, as in RoleNames.cs. */
-    if (strcmp(name, "aotruntime") == 0 && argc > 1) {
-        name = argv[1];
-        first = 2;
-    }
-    short_lived = strcmp(name, "runc") == 0 || strcmp(name, "docker-runc") == 0;
-    return short_lived ? first : 0;
-}
+bool short_lived;
 
 /* The names are C++'s, as the archive has them. */
 bool __real__Z23PalStartFinalizerThreadPFjPvES_(uint32_t (*start)(void *), void *context);
@@ -181,4 +165,50 @@ bool __wrap__ZN15GCToOSInterface15VirtualDecommitEPvm(void *start, size_t size)
     if (short_lived)
         return madvise(start, size, MADV_DONTNEED) == 0;
     return __real__ZN15GCToOSInterface15VirtualDecommitEPvm(start, size);
+}
+
+/* Whether somebody has put settings of the collector into the environment, as tests do. */
+static bool configured(void)
+{
+    static const char prefix[] = "DOTNET_GC";
+    static int known = -1;
+    if (known < 0) {
+        known = 0;
+        for (char **variable = environ; *variable != NULL && !known; variable++)
+            known = strncasecmp(*variable, prefix, sizeof prefix - 1) == 0;
+    }
+    return known;
+}
+
+bool __real__ZN15GCToEEInterface17GetIntConfigValueEPKcS1_Pl(const char *private_key, const char *public_key, int64_t *value);
+bool __wrap__ZN15GCToEEInterface17GetIntConfigValueEPKcS1_Pl(const char *private_key, const char *public_key, int64_t *value)
+{
+    return (!short_lived || configured()) && __real__ZN15GCToEEInterface17GetIntConfigValueEPKcS1_Pl(private_key, public_key, value);
+}
+
+bool __real__ZN15GCToEEInterface20GetStringConfigValueEPKcS1_PS1_(const char *private_key, const char *public_key, const char **value);
+bool __wrap__ZN15GCToEEInterface20GetStringConfigValueEPKcS1_PS1_(const char *private_key, const char *public_key, const char **value)
+{
+    return (!short_lived || configured()) && __real__ZN15GCToEEInterface20GetStringConfigValueEPKcS1_PS1_(private_key, public_key, value);
+}
+
+bool __real__ZN15GCToEEInterface21GetBooleanConfigValueEPKcS1_Pb(const char *private_key, const char *public_key, bool *value);
+bool __wrap__ZN15GCToEEInterface21GetBooleanConfigValueEPKcS1_Pb(const char *private_key, const char *public_key, bool *value)
+{
+    if (!short_lived || configured())
+        return __real__ZN15GCToEEInterface21GetBooleanConfigValueEPKcS1_Pb(private_key, public_key, value);
+    /* The one that AotRuntime.csproj gives, without which the collector would make a thread. */
+    if (public_key == NULL || strcmp(public_key, "System.GC.Concurrent") != 0)
+        return false;
+    *value = false;
+    return true;
+}
+
+/* What the compiled code takes for granted, and the runtime would refuse to start without. */
+extern const int g_requiredCpuFeatures;
+
+int __real_minipal_getcpufeatures(void);
+int __wrap_minipal_getcpufeatures(void)
+{
+    return short_lived ? g_requiredCpuFeatures : __real_minipal_getcpufeatures();
 }

@@ -8,10 +8,8 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "aot.h"
 #include "startup.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -40,11 +38,12 @@ void populate(uintptr_t from, uintptr_t to)
 /* 101 is the first that is free: the runtime's own constructors already write to these pages. */
 __attribute__((constructor(101))) static void start(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[0], AOT_JOINER_NAME) == 0)
+    if (is_joiner(argc, argv))
         aot_join(argv[1]);
     int first = short_lived_arguments(argc, argv);
+    short_lived = first > 0;
     /* Before any page is populated: what a clone has to copy. */
-    if (first > 0)
+    if (short_lived)
         aot_early(argc - first, argv + first);
     /* Threads of the managed runtime seldom call malloc: an arena for each is memory and four system calls for nothing. */
     mallopt(M_ARENA_MAX, 1);
