@@ -72,7 +72,7 @@ public class ContainerdCrashTests(ITestOutputHelper output)
         Assert.Contains("exit code 137", stack.Ctr("tasks", "rm", "b5").Succeeded().Error);
         stack.Ctr("containers", "rm", "b5").Succeeded();
         stack.Ctr("images", "pull", "--plain-http", Busybox).Succeeded();
-        Assert.Equal("again\n", stack.Ctr("run", "--rm", Busybox, "b6", "echo", "again").Succeeded().Output);
+        Assert.Equal("again\n", stack.Ctr("run", "--rm", Busybox, "b6", "sh", "-c", "echo again; sleep 0.2").Succeeded().Output);
         stack.AssertNothingLeft();
     }
 
@@ -89,7 +89,7 @@ public class ContainerdCrashTests(ITestOutputHelper output)
             if (pull)
                 stack.Ctr("images", "pull", "--plain-http", Busybox).Succeeded();
             pull = false;
-            Assert.Equal("there\n", stack.Ctr("run", "--rm", Busybox, "b7", "echo", "there").Succeeded().Output);
+            Assert.Equal("there\n", stack.Ctr("run", "--rm", Busybox, "b7", "sh", "-c", "echo there; sleep 0.2").Succeeded().Output);
         }
     }
 

@@ -6,7 +6,6 @@ using AotRuntime.Rpc;
 using AotRuntime.Rpc.Containerd.Content;
 using AotRuntime.Rpc.Containerd.Diff;
 using AotRuntime.Rpc.Containerd.Images;
-using AotRuntime.Rpc.Containerd.Leases;
 using AotRuntime.Rpc.Containerd.Snapshots;
 using AotRuntime.Rpc.Containerd.Types;
 using Google.Protobuf;
@@ -31,17 +30,7 @@ internal static class CtrPull
         await using var registry = new RegistryClient(reference, new RegistryAuth(), options);
 
         // Nothing is swept away while the parts are not yet held together by the image's name.
-        client.Lease = (await client.CallAsync(LeasesMethods.Create, new CreateRequest { Id = $"ctr-pull-{Guid.NewGuid():N}" }).ConfigureAwait(false)).Lease.Id;
-        try
-        {
-            await PullAsync(client, registry, args.Positional[0], args.Value("snapshotter") ?? Snapshotter).ConfigureAwait(false);
-        }
-        finally
-        {
-            string lease = client.Lease;
-            client.Lease = null;
-            await client.CallAsync(LeasesMethods.Delete, new DeleteRequest { Id = lease }).ConfigureAwait(false);
-        }
+        await client.HoldAsync(() => PullAsync(client, registry, args.Positional[0], args.Value("snapshotter") ?? Snapshotter)).ConfigureAwait(false);
         return 0;
     }
 

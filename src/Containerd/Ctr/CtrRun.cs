@@ -24,7 +24,6 @@ internal static class CtrRun
         bool tty = args.Has("tty"), detach = args.Has("detach");
 
         (CtrImageConfig config, string chainId) = await CtrImageConfig.ReadAsync(client, image).ConfigureAwait(false);
-        await client.CallAsync(SnapshotsMethods.Prepare, new PrepareSnapshotRequest { Snapshotter = snapshotter, Key = id, Parent = chainId }).ConfigureAwait(false);
         var container = new Container
         {
             Id = id,
@@ -46,15 +45,8 @@ internal static class CtrRun
                 })),
             },
         };
-        try
-        {
-            await client.CallAsync(ContainersMethods.Create, new CreateContainerRequest { Container = container }).ConfigureAwait(false);
-        }
-        catch (RpcException)
-        {
-            await client.CallAsync(SnapshotsMethods.Remove, new RemoveSnapshotRequest { Snapshotter = snapshotter, Key = id }).ConfigureAwait(false);
-            throw;
-        }
+        // The snapshot belongs to nobody until the container is there, and would be swept away.
+        await client.HoldAsync(() => CreateAsync(client, container, chainId)).ConfigureAwait(false);
         bool keep = detach || !args.Has("rm");
         try
         {
@@ -64,6 +56,21 @@ internal static class CtrRun
         {
             if (!keep)
                 await CtrContainers.RemoveAsync(client, id, keepSnapshot: false).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task CreateAsync(CtrClient client, Container container, string chainId)
+    {
+        var snapshot = new PrepareSnapshotRequest { Snapshotter = container.Snapshotter, Key = container.SnapshotKey, Parent = chainId };
+        await client.CallAsync(SnapshotsMethods.Prepare, snapshot).ConfigureAwait(false);
+        try
+        {
+            await client.CallAsync(ContainersMethods.Create, new CreateContainerRequest { Container = container }).ConfigureAwait(false);
+        }
+        catch (RpcException)
+        {
+            await client.CallAsync(SnapshotsMethods.Remove, new RemoveSnapshotRequest { Snapshotter = snapshot.Snapshotter, Key = snapshot.Key }).ConfigureAwait(false);
+            throw;
         }
     }
 
