@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <poll.h>
@@ -20,7 +21,7 @@
 
 #include "tls.h"
 
-enum { MAX_FDS = 2, MALLOC_ARENAS = 2 };
+enum { MAX_FDS = 2, MALLOC_ARENAS = 2, NOBODY = 65534 };
 
 /* A command and what came with it; the thread's own. */
 struct job {
@@ -33,6 +34,16 @@ struct job {
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended;
 static int running;
+
+/*
+ * Without capabilities root still owns the system's files. Whoever may read the keys by the capability need not be root for it. Where the kernel
+ * does not let us (a user namespace without that id), we stay who we are.
+ */
+static void leave_root(void)
+{
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+        errno = 0;
+}
 
 /* What comes from strangers is parsed with as little power as reading the files of keys takes. */
 static bool drop_privileges(void)
@@ -51,6 +62,8 @@ static bool drop_privileges(void)
             prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     if (syscall(SYS_capget, &header, caps) < 0)
         return false;
+    if (geteuid() == 0 && (caps[0].permitted & read))
+        leave_root();
     caps[0] = (struct __user_cap_data_struct){ .effective = caps[0].permitted & read, .permitted = caps[0].permitted & read };
     caps[1] = (struct __user_cap_data_struct){ 0 };
     /* Last: no other process of this user may look into the keys (man 2 PR_SET_DUMPABLE). */
