@@ -123,7 +123,8 @@ static bool wait_in_handshake(struct connection *c, short events)
     while (poll(p, 2, -1) < 0)
         if (errno != EINTR)
             return false;
-    return p[1].revents == 0;
+    c->parent_gone = p[1].revents != 0;
+    return !c->parent_gone;
 }
 
 static int on_verified(int ok, X509_STORE_CTX *chain)
@@ -384,6 +385,8 @@ void run_connection(const struct command *command, int tcp, int pair)
                 leave_reason(pair, c->error);
             if (!orderly)
                 drop(tcp);
+        } else if (c->parent_gone) {
+            drop(tcp);
         } else {
             send_result(pair, RESULT_ERROR, c->error);
             say_goodbye(pair);

@@ -209,6 +209,7 @@ int main(void)
     pid_t parent = getppid();
 
     close(OWN_FILE_FD);
+    prctl(PR_SET_NAME, "tls-helper", 0, 0, 0); /* else it is the number of that descriptor */
     fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
