@@ -133,6 +133,7 @@ internal sealed class FakeCriu
         """;
 
     private readonly TempDir _dir;
+    private int _told;
 
     public FakeCriu(TempDir dir)
     {
@@ -156,8 +157,10 @@ internal sealed class FakeCriu
     public List<JsonObject> Requests()
     {
         string file = _dir.File("criu-bin/requests");
-        List<JsonObject> all = System.IO.File.Exists(file) ? [.. System.IO.File.ReadLines(file).Select(l => (JsonObject)JsonNode.Parse(l)!)] : [];
-        System.IO.File.Delete(file);
-        return all;
+        // What has no end yet is still being written.
+        string[] lines = System.IO.File.Exists(file) ? System.IO.File.ReadAllText(file).Split('\n')[..^1] : [];
+        List<JsonObject> since = [.. lines[_told..].Select(l => (JsonObject)JsonNode.Parse(l)!)];
+        _told = lines.Length;
+        return since;
     }
 }
