@@ -74,6 +74,8 @@ int root_parent(const char *path, mode_t mode, char name[NAME_MAX + 1]);
 const char *fd_path(int fd, char buffer[static 32]);
 
 void stage_cgroup_join(struct plan_reader *r);
+/* Joins what the plan names, as far as that goes; the plan must stay where it is. See PLAN_BEFOREHAND. */
+void join_beforehand(const uint8_t *blob);
 void stage_setns(struct plan_reader *r);
 void stage_unshare(struct plan_reader *r);
 void stage_fork(struct plan_reader *r);

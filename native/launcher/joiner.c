@@ -153,19 +153,37 @@ static bool send_header(const struct plan_header *h, const struct fds *fds)
     return n == sizeof *h;
 }
 
-int joiner_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd)
+/* 0, or a negative errno. */
+static int send_plan(const uint8_t *blob, const struct plan_header *h)
 {
     static struct fds fds;
-    int32_t answer;
-    if (joiner == 0)
-        return 0;
     fds.count = 0;
     /* Only looked at: they are not changed. */
     plan_each_fd((uint8_t *)blob, list_fd, &fds);
     if (fds.count > MAX_FDS)
         return -EMFILE;
-    if (!send_header(h, &fds) || !transfer(joiner_socket, (uint8_t *)blob + sizeof *h, h->size - sizeof *h, true) ||
-        !transfer(joiner_socket, (uint8_t *)&answer, sizeof answer, false))
+    return send_header(h, &fds) && transfer(joiner_socket, (uint8_t *)blob + sizeof *h, h->size - sizeof *h, true) ? 0 : -ECHILD;
+}
+
+/* Where it fails, the launch will, or does it all by itself. */
+AOT_EXPORT void aot_joiner_beforehand(const uint8_t *blob, size_t size)
+{
+    struct plan_header h;
+    if (joiner == 0 || plan_check(blob, size))
+        return;
+    memcpy(&h, blob, sizeof h);
+    send_plan(blob, &h);
+}
+
+int joiner_launch(const uint8_t *blob, const struct plan_header *h, int *pid, int *pidfd)
+{
+    int32_t answer;
+    if (joiner == 0)
+        return 0;
+    int error = send_plan(blob, h);
+    if (error)
+        return error;
+    if (!transfer(joiner_socket, (uint8_t *)&answer, sizeof answer, false))
         return -ECHILD;
     /* It waits for another plan. */
     if (answer < 0)
@@ -221,6 +239,10 @@ AOT_EXPORT _Noreturn void aot_join(const char *number)
     while ((blob = receive_plan(socket, &fds))) {
         struct plan_header h;
         memcpy(&h, blob, sizeof h);
+        if (h.when == PLAN_BEFOREHAND) {
+            join_beforehand(blob);
+            continue;
+        }
         int32_t answer = launch_clone(&h, h.clone_flags | CLONE_PARENT, 0, NULL);
         if (answer == 0)
             run_plan(blob, &h, &mask);

@@ -15,15 +15,56 @@
 #include "child.h"
 #include "trace.h"
 
+enum { MAX_BEFOREHAND = 16 }; /* more than there are hierarchies of cgroup v1 */
+
 /*
  * Moving *itself* through a v1 `tasks` file lets the kernel skip the lock that stops every fork and exec of the machine
  * (cgroup_procs_write_start: "if the thread is current ... we can skip the global lock"); writing a pid to
  * cgroup.procs waits for an RCU grace period in each hierarchy.
  */
+static struct {
+    int count;
+    const char *path[MAX_BEFOREHAND];
+} joined;
+
+static bool is_joined(const char *path)
+{
+    for (int i = 0; i < joined.count; i++)
+        if (strcmp(joined.path[i], path) == 0)
+            return true;
+    return false;
+}
+
+void join_beforehand(const uint8_t *blob)
+{
+    struct plan_header h;
+    memcpy(&h, blob, sizeof h);
+    struct plan_reader r = { blob + sizeof h, blob + h.size };
+    for (uint32_t i = 0; i < h.records; i++) {
+        const uint8_t *start = r.at;
+        uint32_t op = plan_u32(&r);
+        uint32_t length = plan_u32(&r);
+        struct plan_reader payload = { r.at, start + length };
+        r.at = start + length;
+        if (op != OP_CGROUP_JOIN)
+            continue;
+        int fd = (int)plan_u32(&payload);
+        if (fd >= 0 && joined.count < MAX_BEFOREHAND && write(fd, "0", 1) == 1)
+            joined.path[joined.count++] = plan_string(&payload);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
 void stage_cgroup_join(struct plan_reader *r)
 {
     int fd = (int)plan_u32(r);
     const char *path = plan_string(r);
+    if (is_joined(path)) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
     if (fd < 0)
         fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || write(fd, "0", 1) < 0)

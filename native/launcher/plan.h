@@ -107,7 +107,16 @@ struct plan_header {
     int32_t  sync_fd;     /* the child's end of the report socket */
     int32_t  cgroup_fd;   /* -1, or a cgroup2 directory for CLONE_INTO_CGROUP */
     int32_t  pid_ns_fd;   /* -1, or a pid namespace, or a process in one, that the first clone is born into */
-    uint32_t reserved;
+    uint32_t when;        /* enum plan_when */
+};
+
+enum plan_when {
+    PLAN_NOW = 0,
+    /*
+     * Nothing is cloned: the process that waits for a plan does what is in it itself, and whatever it then clones has inherited that. Only
+     * OP_CGROUP_JOIN, which the plan to come has once more: what has failed is tried again, and told, there.
+     */
+    PLAN_BEFOREHAND = 1,
 };
 
 /* A cursor over one record's payload, or over the records. */

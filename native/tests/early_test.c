@@ -23,8 +23,10 @@
 int aot_launch(const uint8_t *blob, size_t size, int *pid, int *pidfd, const char **why);
 void aot_launch_hand(const uint8_t *blob, size_t size);
 void aot_early(int argc, char **argv);
+void aot_joiner_beforehand(const uint8_t *blob, size_t size);
 
 static int joiner; /* what is launched comes from one */
+static char joined[2][64]; /* files that take what joins a cgroup; the first is joined beforehand */
 static int hand; /* a launch begins with handing over its plan */
 static char dir[] = "/tmp/aot-early-XXXXXX";
 
@@ -139,6 +141,11 @@ static void launch(uint64_t flags)
     begin(&b);
     op(&b, OP_CLOSE);
     u32(&b, (uint32_t)pair[0]);
+    for (int i = 0; i < 2 && joined[i][0]; i++) {
+        op(&b, OP_CGROUP_JOIN);
+        u32(&b, 0xffffffff);
+        text(&b, joined[i]);
+    }
     op(&b, OP_SYNC);
     u32(&b, SYNC_READY);
     u32(&b, 1);
@@ -189,6 +196,44 @@ static int descriptors(void)
     return count;
 }
 
+static void close_fd(int32_t *fd, void *unused)
+{
+    (void)unused;
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static char content(const char *path)
+{
+    char octet = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &octet, 1) < 0)
+        abort();
+    close(fd);
+    return octet;
+}
+
+/* The first file by its descriptor; the second by one that can't be written to, as where a cgroup refuses. */
+static void join_first(const char *beforehand)
+{
+    struct builder b;
+    begin(&b);
+    for (int i = 0; i < 2; i++) {
+        snprintf(joined[i], sizeof joined[i], "%s/tasks%d", dir, i);
+        close(open(joined[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        op(&b, OP_CGROUP_JOIN);
+        u32(&b, (uint32_t)open(joined[i], (i == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC));
+        text(&b, joined[i]);
+    }
+    finish(&b, -1);
+    ((struct plan_header *)b.bytes)->when = PLAN_BEFOREHAND;
+    aot_joiner_beforehand(b.bytes, b.used);
+    plan_each_fd(b.bytes, close_fd, NULL);
+    /* Whoever wanted to join by its path again would not find it. */
+    if (rename(joined[0], beforehand) < 0)
+        abort();
+}
+
 static void processes(void)
 {
     const uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET;
@@ -225,6 +270,17 @@ static void processes(void)
     launch(CLONE_NEWPID);
     joiner = 0;
     CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+
+    test_name = "a joiner has joined beforehand what its process need not join again";
+    CHECK(joiner_start(), "no joiner: %d", errno);
+    joiner = 1;
+    snprintf(path, sizeof path, "%s/joined", dir);
+    join_first(path);
+    launch(CLONE_NEWPID);
+    joiner = 0;
+    CHECK(content(path) == '0' && content(joined[1]) == '0', "%x %x", content(path), content(joined[1]));
+    CHECK(descriptors() == before, "descriptors: %d", descriptors() - before);
+    joined[0][0] = 0;
 
     test_name = "a joiner that is not needed ends";
     CHECK(joiner_start(), "no joiner: %d", errno);

@@ -45,6 +45,9 @@ public static unsafe partial class Launcher
     [LibraryImport("aotlauncher", EntryPoint = "aot_joiner_waits")]
     private static partial int aot_joiner_waits();
 
+    [LibraryImport("aotlauncher", EntryPoint = "aot_joiner_beforehand")]
+    private static partial void aot_joiner_beforehand(byte* plan, nuint size);
+
     [LibraryImport("aotlauncher", EntryPoint = "aot_trace_on")]
     private static partial int aot_trace_on();
 
@@ -81,6 +84,17 @@ public static unsafe partial class Launcher
         // SAFETY: the plan is pinned for the call; what is sent of it is a copy.
         fixed (byte* p = plan)
             aot_launch_hand(p, (nuint)plan.Length);
+    }
+
+    /// <summary>
+    /// Has the process that what is launched will be cloned from (<see cref="HasJoiner"/>) do a plan of <c>PLAN_BEFOREHAND</c> itself, while this
+    /// one goes on. What fails of it the launch does again.
+    /// </summary>
+    public static void Prepare(ReadOnlySpan<byte> plan)
+    {
+        // SAFETY: the plan is pinned for the call; what is sent of it is a copy.
+        fixed (byte* p = plan)
+            aot_joiner_beforehand(p, (nuint)plan.Length);
     }
 
     /// <summary>Clones the plan's first process.</summary>

@@ -10,6 +10,9 @@ namespace AotRuntime.Runc.Cgroups;
 /// <summary>A container's cgroups, one directory in each hierarchy.</summary>
 internal sealed class ContainerCgroups
 {
+    /// <summary>Bytes that the joins of all hierarchies fit into.</summary>
+    private const int SmallPlan = 2048;
+
     private const int SIGKILL = 9;
     private readonly SortedDictionary<string, string> _paths;
     private readonly bool _rootless;
@@ -230,7 +233,8 @@ internal sealed class ContainerCgroups
     /// <param name="cgroupFd">The directory, or -1.</param>
     /// <param name="late">The files are not there yet: the launcher opens them.</param>
     /// <param name="below">Cgroups below the container's own, by controller.</param>
-    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd, bool late, Dictionary<string, string>? below = null)
+    /// <param name="prepared">Files that need not be opened, from <see cref="PrepareJoin"/>.</param>
+    public void OpenForJoin(List<JoinedCgroup> joined, List<SafeFileHandle> keep, out int cgroupFd, bool late, Dictionary<string, string>? below = null, List<string>? prepared = null)
     {
         cgroupFd = -1;
         foreach ((string controller, string sub) in below ?? [])
@@ -257,7 +261,7 @@ internal sealed class ContainerCgroups
                 string tasks = directory + "/tasks";
                 if (Contains(joined, tasks))
                     continue;
-                if (late)
+                if (late || prepared?.Contains(tasks) == true)
                 {
                     joined.Add(new JoinedCgroup(-1, tasks));
                     continue;
@@ -276,6 +280,45 @@ internal sealed class ContainerCgroups
             }
             keep.Add(handle);
         }
+    }
+
+    /// <summary>
+    /// Has the process that an exec's will be cloned from join already, while this one reads on; where there is one (<see cref="Launcher.HasJoiner"/>),
+    /// and of v1, since into a cgroup2 a process is cloned. Not pids, whose limit that process would count against, and not cpuset, which may have
+    /// no room for the processors that the spec wants the new process to begin on.
+    /// </summary>
+    /// <returns>The <c>tasks</c> files, for <see cref="OpenForJoin"/>.</returns>
+    public List<string> PrepareJoin()
+    {
+        var prepared = new List<string>();
+        if (!Launcher.HasJoiner || !HasV1)
+            return prepared;
+        string? pids = PathOf("pids"), cpuset = PathOf("cpuset");
+        var plan = new PlanWriter(SmallPlan) { Beforehand = true };
+        var keep = new List<SafeFileHandle>();
+        foreach ((string controller, string directory) in _paths)
+        {
+            string tasks = directory + "/tasks";
+            if (controller.Length == 0 || directory == pids || directory == cpuset || prepared.Contains(tasks))
+                continue;
+            try
+            {
+                SafeFileHandle handle = Sys.Open(tasks, OpenFlags.WriteOnly);
+                keep.Add(handle);
+                plan.Op(PlanOp.CgroupJoin).Fd((int)handle.DangerousGetHandle()).Text(tasks);
+                prepared.Add(tasks);
+            }
+            // The launch meets the same, and knows what it means.
+            catch (LinuxException)
+            {
+                continue;
+            }
+        }
+        if (prepared.Count > 0)
+            Launcher.Prepare(plan.Finish());
+        foreach (SafeFileHandle handle in keep)
+            handle.Dispose();
+        return prepared;
     }
 
     /// <summary>Moves a process into all of them.</summary>

@@ -3,6 +3,7 @@ using AotRuntime.Linux;
 using AotRuntime.Runc.Cli;
 using AotRuntime.Runc.Containers;
 using AotRuntime.Runc.Spec;
+using Microsoft.Win32.SafeHandles;
 
 namespace AotRuntime.Runc.Commands;
 
@@ -50,10 +51,12 @@ internal static class ExecCommand
             // And they can see this one too.
             if (!container.State.OwnPidNamespace)
                 OwnFile.Protect();
-            ContainerExec.RequireRunning(container, options.IgnorePaused);
+            using SafeFileHandle init = ContainerExec.RequireRunning(container, options.IgnorePaused);
+            if (!flags.Has("cgroup"))
+                options.Prepared = container.Cgroups.PrepareJoin();
             ProcessSpec process = Process(flags, container);
             options.SubCgroups = SubCgroups(flags.List("cgroup"));
-            return ContainerExec.Run(container, process, options);
+            return ContainerExec.Run(container, init, process, options);
         }
         catch (RuncException e)
         {

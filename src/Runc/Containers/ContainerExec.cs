@@ -1,5 +1,6 @@
 using System.Text;
 using AotRuntime.Linux;
+using AotRuntime.Runc.Cgroups;
 using AotRuntime.Runc.Plan;
 using AotRuntime.Runc.Resctrl;
 using AotRuntime.Runc.Seccomp;
@@ -20,16 +21,22 @@ internal sealed class ExecOptions
 
     /// <summary>Cgroups below the container's own, by controller.</summary>
     public Dictionary<string, string> SubCgroups = [];
+
+    /// <summary>The <c>tasks</c> files of cgroups that are being joined already (<see cref="ContainerCgroups.PrepareJoin"/>).</summary>
+    public List<string> Prepared = [];
 }
 
 /// <summary>Starts a further process in a container.</summary>
 internal static class ContainerExec
 {
     /// <summary>The exit code: 0 once it is detached, else the process's own.</summary>
+    /// <param name="container">The container.</param>
+    /// <param name="init">Its first process.</param>
+    /// <param name="process">What to start.</param>
+    /// <param name="options">How.</param>
     /// <exception cref="RuncException">It could not be started.</exception>
-    public static int Run(Container container, ProcessSpec process, ExecOptions options)
+    public static int Run(Container container, SafeFileHandle init, ProcessSpec process, ExecOptions options)
     {
-        using SafeFileHandle init = container.OpenInit() ?? throw new RuncException("cannot exec in a stopped container");
         using ProcessIo io = ProcessIo.Open(process, options.Detach, options.ConsoleSocket, options.PidFdSocket, options.PreserveFds);
         using var session = new LaunchSession();
         var keep = new List<SafeFileHandle>();
@@ -54,14 +61,15 @@ internal static class ContainerExec
         return options.Detach ? 0 : Launcher.Supervise(session.Pid, session.PidFd!, io.Master);
     }
 
+    /// <summary>The container's first process.</summary>
     /// <exception cref="RuncException">Nothing can be started in the container as it is.</exception>
-    public static void RequireRunning(Container container, bool ignorePaused)
+    public static SafeFileHandle RequireRunning(Container container, bool ignorePaused)
     {
-        Status status = container.GetStatus();
-        if (status == Status.Stopped)
-            throw new RuncException("cannot exec in a stopped container");
-        if (status == Status.Paused && !ignorePaused)
-            throw new RuncException("cannot exec in a paused container (use --ignore-paused to override)");
+        SafeFileHandle init = container.OpenInit() ?? throw new RuncException("cannot exec in a stopped container");
+        if (ignorePaused || !container.Cgroups.IsFrozen())
+            return init;
+        init.Dispose();
+        throw new RuncException("cannot exec in a paused container (use --ignore-paused to override)");
     }
 
     private static void Launch(Container container, ProcessSpec process, ExecOptions options, SafeFileHandle init, ProcessIo io, LaunchSession session, List<SafeFileHandle> keep)
@@ -96,7 +104,7 @@ internal static class ContainerExec
             MemoryPolicy = container.State.MemoryPolicy,
             Seccomp = container.LoadSeccomp(),
         };
-        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, late: false, options.SubCgroups);
+        container.Cgroups.OpenForJoin(inputs.Cgroups, keep, out inputs.CgroupFd, late: false, options.SubCgroups, options.Prepared);
         if ((namespaces & NamespaceNames.CLONE_NEWNS) == 0)
         {
             SafeFileHandle root = Sys.Open($"/proc/{container.State.Pid}/root", OpenFlags.Path | OpenFlags.Directory);

@@ -4,13 +4,15 @@ using System.Text;
 namespace AotRuntime.Runc.Plan;
 
 /// <summary>Writes a launch plan, the blob that <c>native/launcher/plan.h</c> describes.</summary>
-internal sealed class PlanWriter
+/// <param name="capacity">Bytes to begin with.</param>
+internal sealed class PlanWriter(int capacity = PlanWriter.UsualSize)
 {
+    private const int UsualSize = 16 * 1024;
     private const uint Magic = 0x50544f41;
     private const uint Version = 2;
     private const int HeaderSize = 40;
 
-    private byte[] _buffer = new byte[16 * 1024];
+    private byte[] _buffer = new byte[capacity];
     private int _used = HeaderSize;
     private int _record = -1;
     private uint _records;
@@ -26,6 +28,9 @@ internal sealed class PlanWriter
 
     /// <summary>A pid namespace, or a process in one, for the first process to be born into; or -1.</summary>
     public int PidNamespaceFd { get; set; } = -1;
+
+    /// <summary>PLAN_BEFOREHAND: for the process that waits for the plan of the launch, which does it itself.</summary>
+    public bool Beforehand { get; init; }
 
     /// <summary>Begins a record; it lasts until the next one.</summary>
     public PlanWriter Op(PlanOp op)
@@ -113,6 +118,7 @@ internal sealed class PlanWriter
         BinaryPrimitives.WriteInt32LittleEndian(header[24..], SyncFd);
         BinaryPrimitives.WriteInt32LittleEndian(header[28..], CgroupFd);
         BinaryPrimitives.WriteInt32LittleEndian(header[32..], PidNamespaceFd);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[36..], Beforehand ? 1u : 0);
         return _buffer.AsSpan(0, _used);
     }
 

@@ -55,6 +55,28 @@ public class ExecTests
         Assert.Contains("exited with 255", ends[^1]);
     }
 
+    /// <summary>It is in the cgroups of the container's first process, all of them, and what helps it into them does not count against their limit.</summary>
+    [Fact]
+    public void InTheContainersCgroupsAndNothingElseIs()
+    {
+        using Bundle bundle = new();
+        bool ours = Bundle.Runtime == Programs.Ours("runc");
+        // The real runc's own threads count for a while.
+        bundle.Linux["resources"]!["pids"] = new JsonObject { ["limit"] = ours ? 2 : 40 };
+        bundle.Args("sleep", "100").Start();
+        string[] mine = bundle.Exec([], "cat", "/proc/self/cgroup").Succeeded().Output.Split('\n');
+        Assert.Equal(bundle.Exec([], "cat", "/proc/1/cgroup").Succeeded().Output.Split('\n'), mine);
+        string file = bundle.Dir.File("joins");
+        bundle.Under(["strace", "-f", "-y", "-o", file, "-e", "trace=write,clone3"], ["exec", "c", "true"]).Run().Succeeded();
+        string[] calls = File.ReadAllLines(file);
+        string[] joins = [.. calls.Where(call => call.Contains("/tasks>, \"0\""))];
+        // v1: each hierarchy once, whoever of the two it is that joins.
+        if (ours && mine.Any(line => line.Contains(":pids:")))
+            Assert.Equal(joins.Length, joins.Select(call => call[call.IndexOf('<')..call.IndexOf('>')]).Distinct().Count());
+        if (ours && mine.Any(line => line.Contains(":pids:")))
+            Assert.Contains(joins, call => call.Contains("/pids/"));
+    }
+
     private static string[] Calls(Bundle bundle, params string[] program)
     {
         string file = bundle.Dir.File("calls");
