@@ -48,6 +48,39 @@ public sealed class TlsTests : IDisposable
         Assert.NotEqual(0, _stack.Curl("--cacert", _dir.File("ca.pem"), $"https://{Address}/_ping").ExitCode);
     }
 
+    /// <summary>A registry behind TLS of another make (Python's). That its certificate is verified, and by whom, RegistryTlsTests has.</summary>
+    [Fact]
+    public void Images_come_over_https()
+    {
+        File.WriteAllText(_dir.File("front.py"), """
+            import socket, ssl, sys, threading
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(sys.argv[1], sys.argv[2])
+            def move(source, target):
+                while data := source.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+            def serve(plain):
+                try:
+                    front = context.wrap_socket(plain, server_side=True)
+                except OSError:
+                    return
+                print(front.version(), flush=True)
+                back = socket.create_connection(('127.0.0.1', 5000))
+                threading.Thread(target=move, args=(front, back), daemon=True).start()
+                move(back, front)
+            listener = socket.create_server(('127.0.0.1', 5443))
+            print('ready', flush=True)
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+            """);
+        using Daemon front = new(new Command("python3", _dir.File("front.py"), _dir.File("server.pem"), _dir.File("server-key.pem")) { NetworkOf = _stack.Network.Pid });
+        front.WaitUntil(() => front.Log.Contains("ready"), "front of the registry");
+        Assert.Contains("Downloaded newer image", Docker(Programs.Ours("docker"), null, "pull", "127.0.0.1:5443/busybox").Succeeded().Output);
+        Assert.Contains("TLSv1.3", front.Log);
+        Assert.Equal("here\n", Docker(Programs.Ours("docker"), null, "run", "--rm", "127.0.0.1:5443/busybox", "echo", "here").Succeeded().Output);
+    }
+
     [Fact]
     public void Files_that_are_missing_are_told()
     {

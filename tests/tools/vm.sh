@@ -45,7 +45,6 @@ image() {
     add /usr/bin/jq /lib/systemd/systemd /usr/bin/systemctl /usr/bin/busctl /usr/bin/systemd-run /usr/bin/dbus-daemon
     mkdir -p "$root/opt/reference" && cp "$reference" "$root/opt/reference/runc" && add $(ldd "$reference" | grep -oE '/[^ :]+')
     cp -a "$bin/." "$root/usr/local/bin/"
-    add $(ldd "$bin/aotruntime" | grep -oE '/[^ :]+') /usr/lib/x86_64-linux-gnu/lib{ssl,crypto}.so.3
     cp -a out/images "$root/opt/images"
     cp tests/vm/init "$root/init"
     cp -a tests/vm/. "$root/vm/"
