@@ -41,7 +41,9 @@ internal sealed class Report
     {
         StringBuilder index = new("# Results\n\nEach table comes from one run on one machine; only ratios within a table mean anything. `make perf` makes them anew.\n\n");
         foreach (string file in Directory.EnumerateFiles(_dir, "*.md").Select(f => Path.GetFileName(f)).Where(f => f != "README.md").Order())
-            index.AppendLine($"- [{Path.GetFileNameWithoutExtension(file)}]({file}) ([plot]({Path.ChangeExtension(file, "svg")}))");
+            index.AppendLine(File.Exists(Path.Combine(_dir, Path.ChangeExtension(file, "svg")))
+                ? $"- [{Path.GetFileNameWithoutExtension(file)}]({file}) ([plot]({Path.ChangeExtension(file, "svg")}))"
+                : $"- [{Path.GetFileNameWithoutExtension(file)}]({file})");
         File.WriteAllText(Path.Combine(_dir, "README.md"), index.ToString());
     }
 
