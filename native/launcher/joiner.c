@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -79,7 +80,12 @@ bool joiner_start(void)
         snprintf(start.number, sizeof start.number, "%d", pair[1]);
         start.argv[0] = AOT_JOINER_NAME;
         start.argv[1] = start.number;
-        /* In our own memory, of which nothing is copied, and beside us: to wait until it has executed the file would take longer. */
+        /*
+         * In our own memory, of which nothing is copied, and beside us: to wait until it has executed the file would take longer. First what
+         * the managed runtime begins with: in memory that two processes share, the kernel takes milliseconds for it (sync_runqueues_membarrier_state
+         * waits for an RCU grace period), and nothing where it is done already.
+         */
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
         pid = clone(execute, start.stack + sizeof start.stack, CLONE_VM | SIGCHLD, NULL);
         if (pid > 0)
             move_elsewhere(pid);

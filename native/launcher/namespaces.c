@@ -17,11 +17,7 @@
 
 enum { MAX_BEFOREHAND = 16 }; /* more than there are hierarchies of cgroup v1 */
 
-/*
- * Moving *itself* through a v1 `tasks` file lets the kernel skip the lock that stops every fork and exec of the machine
- * (cgroup_procs_write_start: "if the thread is current ... we can skip the global lock"); writing a pid to
- * cgroup.procs waits for an RCU grace period in each hierarchy.
- */
+/* The `tasks` files that the process which we were cloned from has joined by; their names lie in its plan, of which we have a copy. */
 static struct {
     int count;
     const char *path[MAX_BEFOREHAND];
@@ -56,6 +52,11 @@ void join_beforehand(const uint8_t *blob)
     }
 }
 
+/*
+ * Moving *itself* through a v1 `tasks` file lets the kernel skip the lock that stops every fork and exec of the machine
+ * (cgroup_procs_write_start: "if the thread is current ... we can skip the global lock"); writing a pid to
+ * cgroup.procs waits for an RCU grace period in each hierarchy.
+ */
 void stage_cgroup_join(struct plan_reader *r)
 {
     int fd = (int)plan_u32(r);
